@@ -1,0 +1,70 @@
+// The replicated state machine: commands in log order in, replies out. Pure: no clock, no randomness;
+// time comes from the entry. The apply thread owns it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "kv/engine.h"
+#include "kv/types.h"
+
+namespace kv {
+
+/// One committed entry as the state machine sees it.
+struct AppliedEntry {
+  Index index;
+  Term term;
+  HybridTime time;
+  base::ChainHash hash;
+  /// nullopt: an entry that is not a command (the first of a term, a configuration).
+  std::optional<Command> command;
+  /// Kept with the position, as bytes: the configuration that this entry sets, if it sets one.
+  std::optional<std::string> configuration;
+};
+
+/// Where the state stands. Stored in one row of kMeta in the same batch as the state itself.
+struct Position {
+  Index applied;
+  Term term;
+  base::ChainHash hash;
+  base::Ordinal log_ordinal;  // the log's durable ordinal when it was applied: a claim
+  Revision revision;
+  HybridTime time;
+  std::uint64_t generation = 0;
+  std::uint64_t digest = 0;   // running hash of each entry's index and effects
+  std::string configuration;  // of the last entry that set one; empty if none has
+  bool operator==(const Position&) const = default;
+};
+
+/// Invariants (CHECKed):
+/// - entries are applied in order, without a gap, each once;
+/// - position, state, sessions and digest change in one atomic batch;
+/// - the revision grows by exactly one with each transaction that writes, and never otherwise.
+class StateMachine {
+ public:
+  /// Reads the position and the sessions. Errors: kIo, kCorrupt, kNewerFormat.
+  static base::Result<std::unique_ptr<StateMachine>> open(std::unique_ptr<Engine> engine,
+                                                          Limits limits = {});
+  virtual ~StateMachine() = default;
+
+  /// Applies the entries in one or more atomic batches, each ending at an entry's end, and returns
+  /// one reply an entry. `log_ordinal`: what the log has durable now.
+  /// Errors: kIo, kCorrupt, kDiskFull: not deterministic; the node must stop.
+  virtual base::Result<std::vector<Reply>> apply(std::span<const AppliedEntry> entries,
+                                                 base::Ordinal log_ordinal) = 0;
+  /// Runs a transaction that cannot write (writes() is false) against the latest state.
+  /// Errors: kInvalidArgument, kTooLarge, kIo, kCorrupt.
+  virtual base::Result<TransactionResult> read(const Transaction& transaction) = 0;
+  virtual const Position& position() const = 0;
+  /// The position that would be found after a crash now. Any thread.
+  virtual std::optional<Position> durable_position() const = 0;
+  virtual base::Status flush() = 0;
+  virtual std::uint64_t sessions() const = 0;
+};
+
+}  // namespace kv

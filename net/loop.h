@@ -1,0 +1,47 @@
+// One kind of loop: KJ's event loop driven by Asio's io_context; one thread, one epoll
+// (shared reference rpc.md sections 1 and 3).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include <asio/io_context.hpp>
+#include <kj/async.h>
+#include <kj/timer.h>
+
+namespace net {
+
+/// Owns an io_context, a KJ EventLoop and its WaitScope. Made and run on one thread.
+/// Invariants:
+/// - a turn of the KJ loop is bounded (4096 events), so that sockets and ticks are never starved;
+/// - nothing here waits inside a handler.
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  asio::io_context& io();
+  kj::Timer& timer();
+
+  /// Any thread: runs `task` on the loop's thread, soon.
+  void post(std::function<void()> task);
+  /// Runs `task` about every `period_ms` until the loop stops. `task` may not throw.
+  void every(std::uint32_t period_ms, std::function<void()> task);
+  /// Until stop(). Loop thread.
+  void run();
+  /// Any thread.
+  void stop();
+  /// Runs the loop until the promise is done, at most `timeout_ms`; for start-up, tools and tests,
+  /// never inside a handler. Returns false on time-out.
+  bool wait(kj::Promise<void> promise, std::uint64_t timeout_ms);
+
+  class Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace net

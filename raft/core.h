@@ -1,0 +1,222 @@
+// The Raft protocol as one function: an input in, its effects out (DESIGN section 3).
+//
+// Pure: no clock, thread, lock, file or log; time is ticks and randomness is seeded, so the same
+// inputs give the same outputs for ever. Persisting and applying are asynchronous: the core learns of
+// them as inputs, counts the ticks that they take, and never waits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/status.h"
+#include "raft/entry.h"
+#include "raft/message.h"
+#include "raft/trace.h"
+
+namespace raft {
+
+/// Times are in ticks of 10 ms (the owner decides); defaults are DESIGN section 7.
+struct Options {
+  MemberId self;
+  Incarnation incarnation;
+  Opening opening;
+  std::uint64_t seed = 1;
+  std::uint32_t heartbeat_ticks = 5;
+  std::uint32_t election_ticks = 30;       // T; timers are uniform in [T, 2T)
+  std::uint32_t check_quorum_ticks = 60;   // 2T
+  std::uint32_t stall_ticks = 60;          // 2T: pending work and no completion
+  std::size_t append_bytes = 256 * 1024;   // payload of one AppendEntries
+  std::size_t window_messages = 64;        // AppendEntries in flight to a follower
+  std::size_t window_bytes = 8 << 20;
+  std::size_t cache_bytes = 16 << 20;      // entries kept in memory beyond what must be
+  std::size_t uncommitted_bytes = 32 << 20;  // above it proposals are refused: kOverloaded
+  std::size_t unapplied_bytes = 64 << 20;  // above it a follower takes in no entries for a while
+  /// Reactions of promise 5, switched off only by tests that prove that they are needed.
+  bool step_down_on_stall = true;
+  bool withdraw_support = true;
+};
+
+/// What an opening of the data directory found. `entries` are the payloads from applied + 1 on.
+struct Recovered {
+  HardState hard_state;
+  Ordinal ordinal;            // recovered at this opening
+  Index first = Index(1);     // first index in the log
+  Term previous_term;         // of the entry before `first`; zero when first is 1
+  ChainHash previous_hash;
+  std::vector<EntryMeta> metas;     // first .. last, contiguous
+  std::vector<EntryPtr> entries;    // applied + 1 .. last
+  Index applied;                    // as the state engine has it
+  Configuration configuration;      // as of `applied`; the initial one if no entry has set any
+  bool quarantined = false;
+  std::string quarantine_reason;
+};
+
+// ---- Inputs ----
+
+struct Tick {
+  std::uint32_t count = 1;  // more than election_ticks at once: this member slept, and steps down
+};
+struct Receive {
+  Message message;
+};
+/// The liveness connection to a peer stands, or was lost (reset or closed, not silent).
+struct LinkUp {
+  MemberId peer;
+};
+struct LinkDown {
+  MemberId peer;
+};
+struct Proposal {
+  std::uint64_t id = 0;  // chosen by the caller, unique within this opening
+  HybridTime stamp;      // raised to the last entry's + 1 where it is lower
+  std::string payload;
+};
+struct Propose {
+  std::vector<Proposal> proposals;
+};
+struct ReadBarrier {
+  std::vector<std::uint64_t> ids;  // chosen by the caller, unique within this opening
+};
+/// Everything up to this ordinal is durable.
+struct Persisted {
+  Ordinal ordinal;
+};
+/// A log write or sync failed: nothing is retried, the core gives up every role for good.
+struct PersistFailed {};
+struct Loaded {
+  MemberId peer;
+  Index from;
+  std::vector<EntryPtr> entries;  // contiguous from `from`; empty: the load failed or was cut
+};
+/// Everything up to this index is applied.
+struct Applied {
+  Index index;
+};
+/// The entries up to `through` were removed from the log, durably.
+struct LogCut {
+  Index through;
+};
+/// The verdict of the detectors outside the core on this member.
+struct SelfAssessment {
+  bool fit = true;
+  std::string reason;
+};
+/// Ask for an orderly hand-over of leadership: shutdown.
+struct StepDown {
+  std::string reason;
+};
+
+using Input = std::variant<Tick, Receive, LinkUp, LinkDown, Propose, ReadBarrier, Persisted,
+                           PersistFailed, Loaded, Applied, LogCut, SelfAssessment, StepDown>;
+
+// ---- Output ----
+
+/// One write of the log. Written and synced in order; may be merged with its neighbours.
+struct PersistRequest {
+  Ordinal ordinal;
+  Term term;  // the core's term when it was queued: the fence of DESIGN section 5.14
+  std::optional<HardState> hard_state;
+  std::optional<Index> truncate_from;  // entries from here on are removed before `entries` are put
+  std::vector<EntryPtr> entries;       // contiguous
+};
+/// To be sent once everything up to `after` is durable; dropped if the process ends before.
+struct DeferredMessage {
+  Ordinal after;
+  Message message;
+};
+struct LoadRequest {
+  MemberId peer;  // on whose behalf; comes back in Loaded
+  Index from;
+  Index to;       // inclusive
+  std::size_t limit_bytes = 0;  // at least one entry is returned
+};
+/// A read barrier's end: kOk: any state that has applied `index` may answer. Otherwise refused.
+struct ReadOutcome {
+  std::uint64_t id = 0;
+  base::Code code = base::Code::kOk;
+  Index index;
+};
+/// What became of a proposal. kOk: appended at (term, index); if that entry is applied it took
+/// effect, if another term's is applied there it never did. Any other code before that: never
+/// appended. kLeadershipLost after kOk: unknown from here on.
+struct ProposalOutcome {
+  std::uint64_t id = 0;
+  base::Code code = base::Code::kOk;
+  Term term;
+  Index index;
+};
+
+struct Output {
+  std::vector<PersistRequest> persist;
+  std::vector<Message> send;
+  std::vector<DeferredMessage> send_once_persisted;
+  std::vector<LoadRequest> loads;
+  std::vector<EntryPtr> apply;  // committed, contiguous, each index once an opening
+  std::vector<ReadOutcome> reads;
+  std::vector<ProposalOutcome> outcomes;
+  /// Set once: this member must be marked as quarantined, durably, with this reason.
+  std::optional<std::string> quarantine;
+  std::vector<TraceEvent> trace;
+};
+
+enum class Role : std::uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
+std::string_view name_of(Role role);
+
+/// What is known of a peer, for status and metrics.
+struct PeerStatus {
+  MemberId id;
+  bool link_up = false;
+  Index match;
+  std::uint32_t silent_ticks = 0;  // since anything was heard
+  ProgressReport progress;
+};
+
+/// What can be seen from outside. A copy; it changes nothing.
+struct CoreStatus {
+  Role role = Role::kFollower;
+  Term term;
+  Term durable_term;
+  MemberId leader;  // zero: none known
+  Index first, last, durable, commit, applied;
+  Index cut_floor;  // durable on every voter, as far as is known
+  ChainHash last_hash;
+  bool stalled = false;
+  std::string stall_reason;
+  bool quarantined = false;
+  std::string quarantine_reason;
+  bool failed = false;  // after PersistFailed
+  bool can_read = false;  // leader with an entry of its own term committed
+  std::string step_down_reason;  // why leadership was last given up; empty if never
+  std::uint64_t leader_changes = 0;
+  Configuration configuration;
+  std::vector<PeerStatus> peers;
+};
+
+/// One member's protocol state.
+/// Invariants (each CHECKed):
+/// - term, commit and applied never fall; commit <= last; applied <= commit;
+/// - a term that is not durable sends nothing but refusals (rule 1);
+/// - persist ordinals are strictly increasing; persisted never exceeds what was asked for;
+/// - committed entries are never truncated;
+/// - entries above applied are in memory.
+class Core {
+ public:
+  Core(Options options, Recovered recovered);
+  ~Core();
+  Core(Core&&) noexcept;
+  Core& operator=(Core&&) noexcept;
+
+  /// The only entry point. One thread.
+  Output step(Input input);
+  CoreStatus status() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace raft

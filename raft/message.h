@@ -1,0 +1,115 @@
+// What members say to each other. The envelope's fields stand in Message itself; cluster id, lane and
+// checksum are added by net/peer. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "raft/entry.h"
+
+namespace raft {
+
+/// Proof of progress (DESIGN promise 5): what a member has done and how long its oldest work waits.
+/// Ages are in the sender's ticks, 0 when nothing is pending.
+struct ProgressReport {
+  Index last;
+  Index durable;  // the last index of its own log that is synced
+  Index commit;
+  Index applied;
+  std::uint32_t log_pending_ticks = 0;    // since a log write was asked for and none has completed
+  std::uint32_t apply_pending_ticks = 0;  // since an apply was asked for and none has completed
+  bool stalled = false;                   // its own verdict: work is pending and does not complete
+  bool quarantined = false;               // lost synced data: counts for nothing
+  bool operator==(const ProgressReport&) const = default;
+};
+
+/// Names one round of heartbeats for ReadIndex, made by a leader, never reused (rule 7).
+struct RoundToken {
+  Term term;
+  std::uint64_t epoch = 0;
+  std::uint64_t counter = 0;
+  auto operator<=>(const RoundToken&) const = default;
+};
+
+/// RequestVote RPC (figure 2), and its pre-vote form (thesis section 9.6): the same question asked for
+/// the next term without raising anyone's term.
+struct RequestVote {
+  bool pre_vote = false;
+  bool transfer = false;  // the leader asked for it: stickiness does not apply
+  Index last_index;
+  Term last_term;
+};
+struct RequestVoteReply {
+  bool pre_vote = false;
+  bool granted = false;
+};
+
+/// AppendEntries RPC (figure 2), with the previous entry's hash beside its term.
+struct AppendEntries {
+  Index previous_index;
+  Term previous_term;
+  ChainHash previous_hash;
+  std::vector<EntryPtr> entries;
+  Index commit;
+  Index cut_floor;  // entries at or below it are durable on every voter: the log may be cut there
+};
+struct AppendEntriesReply {
+  bool success = false;
+  Index match;          // success: durable and equal up to here. Rejection: the previous_index refused
+  Index hint;           // rejection: the sender should try at most this as previous_index
+  bool diverged = false;  // rejection: equal term, unequal hash at `match` (rule 6)
+  ProgressReport progress;
+};
+
+/// Sent every heartbeat on the liveness connection; opens or repeats a ReadIndex round.
+struct Heartbeat {
+  Index commit;  // at most what the follower is known to match
+  RoundToken round;
+  Index cut_floor;
+  ProgressReport progress;
+};
+struct HeartbeatReply {
+  RoundToken round;
+  bool supports = true;  // false: the follower has withdrawn support from a leader without progress
+  ProgressReport progress;
+};
+
+/// Campaign now, without pre-vote (thesis section 3.10).
+struct TimeoutNow {};
+
+enum class RefusalReason : std::uint8_t {
+  kRolledBack = 1,          // recovered ordinal, or epoch, below what was seen before
+  kUnknownIncarnation = 2,  // another data directory under a bound member's id
+};
+/// Tells an opening why its messages count for nothing here.
+struct Refusal {
+  RefusalReason reason = RefusalReason::kRolledBack;
+  Ordinal remembered;  // the highest durable ordinal that was heard from an earlier epoch
+};
+
+using MessageBody = std::variant<RequestVote, RequestVoteReply, AppendEntries, AppendEntriesReply,
+                                 Heartbeat, HeartbeatReply, TimeoutNow, Refusal>;
+
+struct Message {
+  MemberId from;
+  MemberId to;
+  Incarnation incarnation;  // of the sender's data directory
+  Opening opening;          // of the sender
+  Opening to_opening;       // replies: the opening that they answer; zero if not a reply
+  Ordinal durable;          // the sender's highest durable ordinal
+  Ordinal recovered;        // the ordinal that the sender recovered at this opening
+  Term term;
+  MessageBody body;
+};
+
+/// Liveness travels on a connection of its own: votes, heartbeats, their replies, TimeoutNow, Refusal.
+enum class Lane : std::uint8_t { kLiveness = 0, kBulk = 1 };
+Lane lane_of(const Message& message);
+/// Roughly what the message occupies in a queue.
+std::size_t size_bytes(const Message& message);
+/// One line for golden files and logs: "AppendEntries 1->2 term=3 prev=4/2 entries=[5..7] commit=4".
+std::string to_string(const Message& message);
+
+}  // namespace raft

@@ -1,0 +1,106 @@
+@0xec4791408411c93e;
+# What clients say to a member. Stock level-1 two-party RPC: any Cap'n Proto client can speak it.
+# Statuses are in results; exceptions mean bugs. Only append.
+using Cxx = import "/capnp/c++.capnp";
+using Model = import "data.capnp";
+$Cxx.namespace("schema");
+
+interface Holdfast {
+  # The bootstrap capability of the client port.
+
+  submit @0 (deadlineMs :UInt32, calls :List(Call)) -> (outcomes :List(Outcome));
+  # At most 1,024 calls at once; one outcome a call, in their order. Calls run concurrently.
+  # deadlineMs 0: the server's default (5 s). What is not done by then answers `timeout`.
+
+  status @1 () -> (status :MemberStatus);
+  # Local: needs no quorum and no disk.
+
+  fault @2 (name :Text, on :Bool) -> (code :UInt16, detail :Text, faults :List(Fault));
+  # Switches an injected fault; an empty name only lists. Needs --allow-faults.
+}
+
+struct Call {
+  union {
+    openSession @0 :Void;
+    closeSession @1 :UInt64;
+    write @2 :Write;
+    read @3 :Read;
+  }
+}
+struct Write {
+  # Happens once for each (session, sequence), however often it is sent.
+  session @0 :UInt64;
+  sequence @1 :UInt64;           # from 1
+  acknowledgedBelow @2 :UInt64;  # outcomes below are not needed any more
+  transaction @3 :Model.Transaction;
+}
+struct Read {
+  transaction @0 :Model.Transaction;  # must not write
+  serializable @1 :Bool;             # false: linearizable. true: this member's state as it stands
+}
+
+struct Header {
+  cluster @0 :UInt64;
+  generation @1 :UInt64;
+  member @2 :UInt64;
+  revision @3 :UInt64;
+  term @4 :UInt64;
+  time @5 :UInt64;
+  applied @6 :UInt64;
+  hash @7 :UInt64;
+}
+
+struct Outcome {
+  code @0 :UInt16;  # base::Code
+  detail @1 :Text;
+  header @2 :Header;
+  leader @3 :UInt64;       # hint: member id, 0 unknown
+  session @4 :UInt64;      # openSession
+  result @5 :Model.TransactionResult;
+  repeated @6 :Bool;
+  leaderAddress @7 :Text;  # hint: the leader's client address, empty if unknown
+}
+
+struct Fault {
+  name @0 :Text;
+  on @1 :Bool;
+  hits @2 :UInt64;  # how many real calls it has caught
+}
+
+struct PeerStatus {
+  member @0 :UInt64;
+  name @1 :Text;
+  linkUp @2 :Bool;
+  match @3 :UInt64;
+  silentMs @4 :UInt64;
+  stalled @5 :Bool;
+  quarantined @6 :Bool;
+  clientAddress @7 :Text;
+}
+
+struct MemberStatus {
+  header @0 :Header;
+  name @1 :Text;
+  role @2 :Text;             # follower, pre-candidate, candidate, leader
+  leader @3 :UInt64;
+  leaderName @4 :Text;
+  first @5 :UInt64;
+  last @6 :UInt64;
+  durable @7 :UInt64;
+  commit @8 :UInt64;
+  stalled @9 :Bool;
+  quarantined @10 :Bool;
+  reason @11 :Text;          # why it is stalled, quarantined, draining or not ready; empty if well
+  stepDownReason @12 :Text;  # why this member last gave leadership up
+  leaderChanges @13 :UInt64;
+  logSyncs @14 :UInt64;      # since the process started
+  logBytes @15 :UInt64;
+  sessions @16 :UInt64;
+  digest @17 :UInt64;
+  version @18 :Text;
+  peers @19 :List(PeerStatus);
+  ready @20 :Bool;
+  faults @21 :List(Fault);
+  httpAddress @22 :Text;
+  appliedEntries @23 :UInt64;
+}

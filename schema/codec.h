@@ -1,0 +1,17 @@
+// Between kv's plain types and data.capnp: the one place, used by the log's codec, the door and the
+// client library alike. Any thread.
+#pragma once
+
+#include "base/status.h"
+#include "kv/types.h"
+#include "schema/data.capnp.h"
+
+namespace schema {
+
+void write(const kv::Transaction& from, Transaction::Builder to);
+/// Errors: kInvalidArgument on an unknown union member or enumerant. Does not validate bounds.
+base::Result<kv::Transaction> read(Transaction::Reader from);
+void write(const kv::TransactionResult& from, TransactionResult::Builder to);
+base::Result<kv::TransactionResult> read(TransactionResult::Reader from);
+
+}  // namespace schema

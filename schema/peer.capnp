@@ -1,0 +1,111 @@
+@0x88e45f8c4942ac88;
+# What members say to each other (raft/message.h). Only append.
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("schema");
+
+interface Peer {
+  # One message between members. The answer carries nothing: replies are messages of their own.
+  deliver @0 (envelope :Envelope) -> ();
+}
+
+struct Opening {
+  epoch @0 :UInt64;
+  nonce @1 :UInt64;
+}
+struct Ordinal {
+  epoch @0 :UInt64;
+  counter @1 :UInt64;
+}
+
+struct Envelope {
+  cluster @0 :UInt64;
+  from @1 :UInt64;
+  to @2 :UInt64;
+  incarnation @3 :UInt64;
+  opening @4 :Opening;
+  toOpening @5 :Opening;
+  durable @6 :Ordinal;
+  recovered @7 :Ordinal;
+  lane @8 :UInt8;
+  term @9 :UInt64;
+  checksum @10 :UInt64;  # XXH3-64 over the fields above and the body's bytes, see net/peer/codec
+  body @11 :Data;        # a Body as one flat message, so that the checksum covers plain bytes
+}
+
+struct Entry {
+  term @0 :UInt64;
+  index @1 :UInt64;
+  kind @2 :UInt8;
+  time @3 :UInt64;
+  hash @4 :UInt64;
+  payload @5 :Data;
+}
+
+struct ProgressReport {
+  last @0 :UInt64;
+  durable @1 :UInt64;
+  commit @2 :UInt64;
+  applied @3 :UInt64;
+  logPendingTicks @4 :UInt32;
+  applyPendingTicks @5 :UInt32;
+  stalled @6 :Bool;
+  quarantined @7 :Bool;
+}
+struct RoundToken {
+  term @0 :UInt64;
+  epoch @1 :UInt64;
+  counter @2 :UInt64;
+}
+
+struct Body {
+  union {
+    requestVote @0 :RequestVote;
+    requestVoteReply @1 :RequestVoteReply;
+    appendEntries @2 :AppendEntries;
+    appendEntriesReply @3 :AppendEntriesReply;
+    heartbeat @4 :Heartbeat;
+    heartbeatReply @5 :HeartbeatReply;
+    timeoutNow @6 :Void;
+    refusal @7 :Refusal;
+  }
+}
+struct RequestVote {
+  preVote @0 :Bool;
+  transfer @1 :Bool;
+  lastIndex @2 :UInt64;
+  lastTerm @3 :UInt64;
+}
+struct RequestVoteReply {
+  preVote @0 :Bool;
+  granted @1 :Bool;
+}
+struct AppendEntries {
+  previousIndex @0 :UInt64;
+  previousTerm @1 :UInt64;
+  previousHash @2 :UInt64;
+  entries @3 :List(Entry);
+  commit @4 :UInt64;
+  cutFloor @5 :UInt64;
+}
+struct AppendEntriesReply {
+  success @0 :Bool;
+  match @1 :UInt64;
+  hint @2 :UInt64;
+  diverged @3 :Bool;
+  progress @4 :ProgressReport;
+}
+struct Heartbeat {
+  commit @0 :UInt64;
+  round @1 :RoundToken;
+  cutFloor @2 :UInt64;
+  progress @3 :ProgressReport;
+}
+struct HeartbeatReply {
+  round @0 :RoundToken;
+  supports @1 :Bool;
+  progress @2 :ProgressReport;
+}
+struct Refusal {
+  reason @0 :UInt8;
+  remembered @1 :Ordinal;
+}

@@ -1,0 +1,21 @@
+@0xe487332f413c4a71;
+# What is kept on disk inside a log entry. Only append.
+using Cxx = import "/capnp/c++.capnp";
+using Model = import "data.capnp";
+$Cxx.namespace("schema");
+
+struct Command {
+  version @0 :UInt16 = 1;
+  union {
+    openSession @1 :Void;
+    closeSession @2 :UInt64;  # session
+    write @3 :Write;
+  }
+}
+
+struct Write {
+  session @0 :UInt64;
+  sequence @1 :UInt64;
+  acknowledgedBelow @2 :UInt64;
+  transaction @3 :Model.Transaction;
+}

@@ -1,0 +1,89 @@
+// The glue: connects the pure core to its ports. Owns no thread and reads no clock, so the simulator
+// runs this very class.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/hlc.h"
+#include "base/ids.h"
+#include "kv/state_machine.h"
+#include "raft/core.h"
+#include "server/ports.h"
+
+namespace server {
+
+struct ReplicaOptions {
+  base::ClusterId cluster;
+  std::uint32_t tick_ms = 10;
+  std::uint64_t log_bytes = 64 << 20;      // above it the log is cut where every voter has it
+  std::size_t pending_requests = 4096;     // above it: kOverloaded
+  std::size_t pending_bytes = 16 << 20;
+};
+
+struct ReplicaPorts {
+  LogPort* log = nullptr;
+  ApplyPort* apply = nullptr;
+  Transport* transport = nullptr;
+  ClientPort* clients = nullptr;
+  TraceSink* trace = nullptr;
+};
+
+/// What status, readiness and metrics show of a replica. A copy.
+struct ReplicaStatus {
+  raft::CoreStatus core;
+  kv::Position position;   // as of the last applied entry that was reported
+  std::size_t pending_requests = 0;
+  std::uint64_t log_bytes = 0;
+  bool draining = false;
+};
+
+/// Loop thread for everything.
+/// Invariants:
+/// - every request that was taken in gets exactly one finish(), except after the process ends;
+/// - a read is given to apply only after everything up to its barrier's index was;
+/// - a write is answered ok only by the apply of its own (term, index).
+class Replica {
+ public:
+  Replica(ReplicaOptions options, raft::Options core_options, raft::Recovered recovered,
+          kv::Position position, ReplicaPorts ports);
+  ~Replica();
+
+  /// Moves time on: steady_ms on the boot-time clock, wall_ms since 1970. Called at least each tick.
+  void advance(std::uint64_t steady_ms, std::uint64_t wall_ms);
+
+  // Messages and links, from the transport.
+  void receive(raft::Message message);
+  void link_up(base::MemberId peer);
+  void link_down(base::MemberId peer);
+
+  // Requests, from the door. `payload` is storage::encode of a command that passed validate().
+  void write(std::uint64_t request, std::string payload);
+  void read(std::uint64_t request, kv::Transaction transaction);
+
+  // Completions, from log, disk and apply.
+  void persisted(base::Ordinal ordinal);
+  void persist_failed(const base::Status& status);
+  void loaded(base::MemberId peer, base::Index from, std::vector<raft::EntryPtr> entries);
+  void log_cut(base::Index through);
+  void applied(std::vector<raft::EntryPtr> entries, std::vector<kv::Reply> replies,
+               kv::Position position);
+  void read_done(std::uint64_t request, base::Result<kv::TransactionResult> result,
+                 kv::Position position);
+  void assess(bool fit, std::string reason);
+
+  /// Refuses new requests and gives leadership up; for SIGTERM.
+  void drain();
+  ReplicaStatus status() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace server
