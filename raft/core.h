@@ -213,6 +213,8 @@ class Core {
   /// The only entry point. One thread.
   Output step(Input input);
   CoreStatus status() const;
+  /// Term and hash of the entry at `index`; nullopt unless first <= index <= last.
+  std::optional<EntryMeta> meta_at(Index index) const;
 
  private:
   class Impl;

@@ -1,5 +1,5 @@
-// The glue: connects the pure core to its ports. Owns no thread and reads no clock, so the simulator
-// runs this very class.
+// The glue: connects the pure core to its ports. Owns no thread and reads no clock, so the
+// simulator runs this very class.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ namespace server {
 struct ReplicaOptions {
   base::ClusterId cluster;
   std::uint32_t tick_ms = 10;
-  std::uint64_t log_bytes = 64 << 20;      // above it the log is cut where every voter has it
-  std::size_t pending_requests = 4096;     // above it: kOverloaded
+  std::uint64_t log_bytes = 64 << 20;   // above it the log is cut where every voter has it
+  std::size_t pending_requests = 4096;  // above it: kOverloaded
   std::size_t pending_bytes = 16 << 20;
 };
 
@@ -37,14 +37,20 @@ struct ReplicaPorts {
 /// What status, readiness and metrics show of a replica. A copy.
 struct ReplicaStatus {
   raft::CoreStatus core;
-  kv::Position position;   // as of the last applied entry that was reported
+  kv::Position position;  // as of the last applied entry that was reported
   std::size_t pending_requests = 0;
   std::uint64_t log_bytes = 0;
   bool draining = false;
+  // Since the process started.
+  std::uint64_t applied_entries = 0;
+  std::uint64_t proposals = 0;         // handed to the core
+  std::uint64_t failed_proposals = 0;  // of those, finished with a failure
+  std::uint64_t failed_reads = 0;
 };
 
-/// Loop thread for everything.
-/// Invariants:
+/// Loop thread for everything. Requests are queued and meet the core in pump(), so that all
+/// requests of one turn of the owner's loop are one proposal batch and one read round: the owner
+/// calls pump() at the end of each turn in which it called write() or read(). Invariants:
 /// - every request that was taken in gets exactly one finish(), except after the process ends;
 /// - a read is given to apply only after everything up to its barrier's index was;
 /// - a write is answered ok only by the apply of its own (term, index).
@@ -54,7 +60,8 @@ class Replica {
           kv::Position position, ReplicaPorts ports);
   ~Replica();
 
-  /// Moves time on: steady_ms on the boot-time clock, wall_ms since 1970. Called at least each tick.
+  /// Moves time on: steady_ms on the boot-time clock, wall_ms since 1970. Called at least each
+  /// tick.
   void advance(std::uint64_t steady_ms, std::uint64_t wall_ms);
 
   // Messages and links, from the transport.
@@ -62,9 +69,15 @@ class Replica {
   void link_up(base::MemberId peer);
   void link_down(base::MemberId peer);
 
-  // Requests, from the door. `payload` is storage::encode of a command that passed validate().
+  // Requests, from the door; `request` is unique within this opening. Refused ones finish at once.
+  /// `payload` is storage::encode of a command that passed validate().
   void write(std::uint64_t request, std::string payload);
+  /// Linearizable. Requires: kv::writes(transaction) is false.
   void read(std::uint64_t request, kv::Transaction transaction);
+  /// This member's state as it stands. Requires: kv::writes(transaction) is false.
+  void read_serializable(std::uint64_t request, kv::Transaction transaction);
+  /// Hands the queued requests to the core, in at most two steps. The end of each turn.
+  void pump();
 
   // Completions, from log, disk and apply.
   void persisted(base::Ordinal ordinal);
