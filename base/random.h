@@ -22,11 +22,12 @@ class Random {
   /// Uniform in [0, bound). Requires: bound > 0. The bias is below bound / 2^64.
   std::uint64_t below(std::uint64_t bound) {
     CHECK(bound > 0);
-    return static_cast<std::uint64_t>(static_cast<unsigned __int128>(next()) * bound >> 64);
+    return static_cast<std::uint64_t>(static_cast<Wide>(next()) * bound >> 64);
   }
   /// Uniform in [low, high]. Requires: low <= high.
   std::uint64_t between(std::uint64_t low, std::uint64_t high) {
     CHECK(low <= high);
+    if (low == 0 && high == ~std::uint64_t{0}) return next();
     return low + below(high - low + 1);
   }
   /// True once in about one_in calls. Requires: one_in > 0.
@@ -35,6 +36,8 @@ class Random {
   double unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 
  private:
+  __extension__ typedef unsigned __int128 Wide;
+
   std::uint64_t state_;
 };
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -26,58 +27,72 @@ struct Limits {
   std::size_t key_bytes = 4096;
   std::size_t value_bytes = 1536 * 1024;
   std::size_t transaction_bytes = 1536 * 1024 + 64 * 1024;
-  std::size_t operations = 128;   // a list of compares, then or else
-  std::size_t range_bytes = 1 << 20;   // of one reply's keys and values; more is marked as `more`
+  std::size_t operations = 128;  // a list of compares, then or else
+  /// Of the items in one reply (keys, values and kItemBytes each), all results together. A range
+  /// stops there and says `more`; a put or delete that asked for more previous values than that is
+  /// kTooLarge and writes nothing. A reply may hold one item of any size.
+  std::size_t range_bytes = 1 << 20;
+  /// Keys that one transaction may delete; more is kTooLarge, since one entry must not stall apply.
+  std::uint64_t deleted_keys = 20000;
   std::uint64_t sessions = 10000;
   std::uint64_t session_window = 4096;  // outcomes kept a session
 };
 
 /// A key and its metadata (DESIGN section 5.5). version counts writes since creation, from 1.
 struct KeyValue {
-  std::string key;
-  std::string value;
-  Revision create_revision;
-  Revision modify_revision;
+  std::string key{};
+  std::string value{};
+  Revision create_revision{};
+  Revision modify_revision{};
   std::uint64_t version = 0;
-  LeaseId lease;
-  HybridTime time;
+  LeaseId lease{};
+  HybridTime time{};
   bool operator==(const KeyValue&) const = default;
 };
 
+/// What an item of a reply counts beside its key and value: its metadata.
+inline constexpr std::size_t kItemBytes = 64;
+
+/// The end of a range that has none: one zero byte.
+inline constexpr std::string_view kToTheEnd("\0", 1);
+
 /// [begin, end) in byte order. An empty `end`: the one key `begin`. The one zero byte: to the end.
 struct KeyRange {
-  std::string begin;
-  std::string end;
+  std::string begin{};
+  std::string end{};
   bool operator==(const KeyRange&) const = default;
 };
+
+/// Whether `key` lies in the range.
+bool contains(const KeyRange& range, std::string_view key);
 
 enum class CompareTarget : std::uint8_t { kVersion, kCreateRevision, kModifyRevision, kValue };
 enum class CompareResult : std::uint8_t { kEqual, kNotEqual, kLess, kGreater };
 /// A missing key has version, create and modify revision 0; any compare of its value fails.
 struct Compare {
-  std::string key;
+  std::string key{};
   CompareTarget target = CompareTarget::kVersion;
   CompareResult result = CompareResult::kEqual;
   std::uint64_t number = 0;  // kVersion, kCreateRevision, kModifyRevision
-  std::string value;         // kValue
+  std::string value{};       // kValue
   bool operator==(const Compare&) const = default;
 };
 
 struct RangeOperation {
-  KeyRange range;
+  KeyRange range{};
   std::uint64_t limit = 0;  // keys; 0: no limit but Limits::range_bytes
   bool keys_only = false;
   bool count_only = false;
   bool operator==(const RangeOperation&) const = default;
 };
 struct PutOperation {
-  std::string key;
-  std::string value;
+  std::string key{};
+  std::string value{};
   bool previous = false;  // return what was there before
   bool operator==(const PutOperation&) const = default;
 };
 struct DeleteOperation {
-  KeyRange range;
+  KeyRange range{};
   bool previous = false;
   bool operator==(const DeleteOperation&) const = default;
 };
@@ -86,31 +101,31 @@ using Operation = std::variant<RangeOperation, PutOperation, DeleteOperation>;
 /// If every compare holds `then` runs, otherwise `otherwise`. Reads see earlier writes of the same
 /// transaction; no key is written twice. The only way to write (DESIGN section 5.7).
 struct Transaction {
-  std::vector<Compare> compares;
-  std::vector<Operation> then;
-  std::vector<Operation> otherwise;
+  std::vector<Compare> compares{};
+  std::vector<Operation> then{};
+  std::vector<Operation> otherwise{};
   bool operator==(const Transaction&) const = default;
 };
 
 /// Whether any branch could write.
 bool writes(const Transaction& transaction);
-/// kInvalidArgument or kTooLarge, naming what and which bound; ok otherwise. Checked at the door and
-/// again at apply.
+/// kInvalidArgument or kTooLarge, naming what and which bound; ok otherwise. Checked at the door
+/// and again at apply.
 base::Status validate(const Transaction& transaction, const Limits& limits);
 
 struct RangeResult {
-  std::vector<KeyValue> items;
+  std::vector<KeyValue> items{};
   std::uint64_t count = 0;  // keys in the range, whatever the limit
   bool more = false;
   bool operator==(const RangeResult&) const = default;
 };
 struct PutResult {
-  std::optional<KeyValue> previous;
+  std::optional<KeyValue> previous{};
   bool operator==(const PutResult&) const = default;
 };
 struct DeleteResult {
   std::uint64_t deleted = 0;
-  std::vector<KeyValue> previous;
+  std::vector<KeyValue> previous{};
   bool operator==(const DeleteResult&) const = default;
 };
 using OperationResult = std::variant<RangeResult, PutResult, DeleteResult>;
@@ -118,8 +133,8 @@ using OperationResult = std::variant<RangeResult, PutResult, DeleteResult>;
 /// revision: the store's after this transaction; +1 exactly if it wrote something.
 struct TransactionResult {
   bool succeeded = false;  // which branch ran
-  Revision revision;
-  std::vector<OperationResult> results;
+  Revision revision{};
+  std::vector<OperationResult> results{};
   bool operator==(const TransactionResult&) const = default;
 };
 
@@ -130,18 +145,21 @@ struct OpenSession {
   bool operator==(const OpenSession&) const = default;
 };
 struct CloseSession {
-  SessionId session;
+  SessionId session{};
   bool operator==(const CloseSession&) const = default;
 };
 /// A transaction that happens once. Outcomes of sequences below `acknowledged_below` are dropped.
-/// Requires: sequence >= 1.
+/// Requires: sequence >= 1, acknowledged_below <= sequence.
 struct Write {
-  SessionId session;
+  SessionId session{};
   std::uint64_t sequence = 0;
   std::uint64_t acknowledged_below = 0;
-  Transaction transaction;
+  Transaction transaction{};
   bool operator==(const Write&) const = default;
 };
+/// What a Write requires, its transaction apart: kInvalidArgument, naming it.
+base::Status validate(const Write& write);
+
 using Command = std::variant<OpenSession, CloseSession, Write>;
 
 /// What applying a command gave. A failed status is deterministic: the same on every member.
@@ -149,10 +167,10 @@ using Command = std::variant<OpenSession, CloseSession, Write>;
 /// kOverloaded (too many sessions).
 struct Reply {
   base::Code code = base::Code::kOk;
-  std::string detail;
-  SessionId session;         // OpenSession
-  TransactionResult result;  // Write
-  bool repeated = false;     // the outcome of an earlier apply of the same sequence
+  std::string detail{};
+  SessionId session{};         // OpenSession
+  TransactionResult result{};  // Write
+  bool repeated = false;       // the outcome of an earlier apply of the same sequence
   bool operator==(const Reply&) const = default;
 };
 

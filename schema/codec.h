@@ -9,9 +9,11 @@
 namespace schema {
 
 void write(const kv::Transaction& from, Transaction::Builder to);
-/// Errors: kInvalidArgument on an unknown union member or enumerant. Does not validate bounds.
+/// Errors: kInvalidArgument on an unknown union member or enumerant, a malformed message, or a list
+/// of more than 65,536 elements. Does not validate bounds.
 base::Result<kv::Transaction> read(Transaction::Reader from);
 void write(const kv::TransactionResult& from, TransactionResult::Builder to);
+/// Errors: as above.
 base::Result<kv::TransactionResult> read(TransactionResult::Reader from);
 
 }  // namespace schema

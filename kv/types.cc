@@ -1,0 +1,154 @@
+#include "kv/types.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace kv {
+namespace {
+
+using base::Code;
+using base::Status;
+
+std::string count(std::size_t n) {
+  return std::to_string(n);
+}
+
+Status check_size(const std::string& what, std::size_t size_bytes, std::size_t bound_bytes) {
+  if (size_bytes <= bound_bytes) return Status::ok();
+  return Status(Code::kTooLarge, what + " has " + count(size_bytes) + " bytes, more than the " +
+                                     count(bound_bytes) + " allowed");
+}
+
+Status check_key(const std::string& what, const std::string& key, const Limits& limits) {
+  if (key.empty()) return Status(Code::kInvalidArgument, what + " is empty");
+  return check_size(what, key.size(), limits.key_bytes);
+}
+
+/// A range's bounds are no keys: an empty begin stands before every key, but one key is not empty.
+Status check_range(const std::string& what, const KeyRange& range, const Limits& limits) {
+  if (range.end.empty()) return check_key("the key of " + what, range.begin, limits);
+  Status status = check_size("the begin of " + what, range.begin.size(), limits.key_bytes);
+  if (!status.is_ok()) return status;
+  return check_size("the end of " + what, range.end.size(), limits.key_bytes);
+}
+
+Status check_compare(const std::string& what, const Compare& compare, const Limits& limits) {
+  if (compare.target > CompareTarget::kValue || compare.result > CompareResult::kGreater)
+    return Status(Code::kInvalidArgument, what + " has an unknown target or result");
+  Status status = check_key("the key of " + what, compare.key, limits);
+  if (!status.is_ok()) return status;
+  return check_size("the value of " + what, compare.value.size(), limits.value_bytes);
+}
+
+Status check_operation(const std::string& what, const Operation& operation, const Limits& limits) {
+  if (const auto* range = std::get_if<RangeOperation>(&operation))
+    return check_range(what, range->range, limits);
+  if (const auto* erase = std::get_if<DeleteOperation>(&operation))
+    return check_range(what, erase->range, limits);
+  const auto& put = std::get<PutOperation>(operation);
+  Status status = check_key("the key of " + what, put.key, limits);
+  if (!status.is_ok()) return status;
+  return check_size("the value of " + what, put.value.size(), limits.value_bytes);
+}
+
+std::size_t bytes_of(const Operation& operation) {
+  if (const auto* put = std::get_if<PutOperation>(&operation))
+    return put->key.size() + put->value.size();
+  const KeyRange& range = std::holds_alternative<RangeOperation>(operation)
+                              ? std::get<RangeOperation>(operation).range
+                              : std::get<DeleteOperation>(operation).range;
+  return range.begin.size() + range.end.size();
+}
+
+/// No key is written twice: an event is one a key and revision.
+Status check_written_once(const std::string& branch, const std::vector<Operation>& operations) {
+  if (operations.size() < 2) return Status::ok();
+  std::vector<std::string_view> keys;
+  for (const Operation& operation : operations)
+    if (const auto* put = std::get_if<PutOperation>(&operation)) keys.push_back(put->key);
+  std::sort(keys.begin(), keys.end());
+  if (std::adjacent_find(keys.begin(), keys.end()) != keys.end())
+    return Status(Code::kInvalidArgument, branch + " puts one key twice");
+  for (const Operation& operation : operations) {
+    const auto* erase = std::get_if<DeleteOperation>(&operation);
+    if (erase == nullptr) continue;
+    const auto key = std::lower_bound(keys.begin(), keys.end(), erase->range.begin);
+    if (key != keys.end() && contains(erase->range, *key))
+      return Status(Code::kInvalidArgument, branch + " puts a key that it also deletes");
+  }
+  return Status::ok();
+}
+
+Status check_branch(const std::string& branch, const std::vector<Operation>& operations,
+                    const Limits& limits) {
+  if (operations.size() > limits.operations)
+    return Status(Code::kTooLarge, branch + " has " + count(operations.size()) +
+                                       " operations, more than the " + count(limits.operations) +
+                                       " allowed");
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    Status status =
+        check_operation("operation " + count(i + 1) + " of " + branch, operations[i], limits);
+    if (!status.is_ok()) return status;
+  }
+  return check_written_once(branch, operations);
+}
+
+Status check_compares(const std::vector<Compare>& compares, const Limits& limits) {
+  if (compares.size() > limits.operations)
+    return Status(Code::kTooLarge, "the transaction has " + count(compares.size()) +
+                                       " compares, more than the " + count(limits.operations) +
+                                       " allowed");
+  for (std::size_t i = 0; i < compares.size(); ++i) {
+    Status status = check_compare("compare " + count(i + 1), compares[i], limits);
+    if (!status.is_ok()) return status;
+  }
+  return Status::ok();
+}
+
+std::size_t bytes_of(const Transaction& transaction) {
+  std::size_t bytes = 0;
+  for (const Compare& compare : transaction.compares)
+    bytes += compare.key.size() + compare.value.size();
+  for (const Operation& operation : transaction.then) bytes += bytes_of(operation);
+  for (const Operation& operation : transaction.otherwise) bytes += bytes_of(operation);
+  return bytes;
+}
+
+bool writes(const std::vector<Operation>& operations) {
+  return std::any_of(operations.begin(), operations.end(), [](const Operation& operation) {
+    return !std::holds_alternative<RangeOperation>(operation);
+  });
+}
+
+}  // namespace
+
+bool contains(const KeyRange& range, std::string_view key) {
+  if (range.end.empty()) return key == range.begin;
+  return key >= range.begin && (range.end == kToTheEnd || key < range.end);
+}
+
+bool writes(const Transaction& transaction) {
+  return writes(transaction.then) || writes(transaction.otherwise);
+}
+
+Status validate(const Transaction& transaction, const Limits& limits) {
+  Status status = check_compares(transaction.compares, limits);
+  if (status.is_ok()) status = check_branch("then", transaction.then, limits);
+  if (status.is_ok()) status = check_branch("otherwise", transaction.otherwise, limits);
+  if (status.is_ok())
+    status = check_size("the transaction", bytes_of(transaction), limits.transaction_bytes);
+  return status;
+}
+
+Status validate(const Write& write) {
+  if (!write.session) return Status(Code::kInvalidArgument, "a write needs a session");
+  if (write.sequence == 0)
+    return Status(Code::kInvalidArgument, "the sequence of a write is 0; it starts at 1");
+  if (write.acknowledged_below > write.sequence)
+    return Status(Code::kInvalidArgument,
+                  "acknowledged_below " + std::to_string(write.acknowledged_below) +
+                      " is above the write's own sequence " + std::to_string(write.sequence));
+  return Status::ok();
+}
+
+}  // namespace kv
