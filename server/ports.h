@@ -1,5 +1,6 @@
-// The ports of Replica: where its effects go. main.cc puts threads behind them, the simulator memory
-// twins. Every call returns at once; completions come back as calls of Replica on its own thread.
+// The ports of Replica: where its effects go. main.cc puts threads behind them, the simulator
+// memory twins. Every call returns at once; completions come back as calls of Replica on its own
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -66,8 +67,8 @@ struct Header {
 
 /// The end of a client's request.
 struct RequestOutcome {
-  base::Status status;   // not ok: reply and result mean nothing
-  kv::Reply reply;       // of a command
+  base::Status status;           // not ok: reply and result mean nothing
+  kv::Reply reply;               // of a command
   kv::TransactionResult result;  // of a read
   Header header;
   base::MemberId leader;  // a hint for kNotLeader, kLeadershipLost; zero: none known
