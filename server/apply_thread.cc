@@ -1,0 +1,157 @@
+#include "server/apply_thread.h"
+
+#include <string>
+#include <utility>
+
+#include "server/clock.h"
+#include "storage/codec.h"
+
+namespace server {
+namespace {
+
+using base::Code;
+using base::Result;
+using base::Status;
+
+constexpr std::uint32_t kIdleMs = 1000;
+
+Result<kv::AppliedEntry> to_applied(const raft::Entry& entry) {
+  kv::AppliedEntry applied;
+  applied.index = entry.index;
+  applied.term = entry.term;
+  applied.time = entry.time;
+  applied.hash = entry.hash;
+  switch (entry.kind) {
+    case raft::EntryKind::kEmpty:
+      return applied;
+    case raft::EntryKind::kConfiguration:
+      applied.configuration = entry.payload;
+      return applied;
+    case raft::EntryKind::kCommand: {
+      auto command = storage::decode_command(entry.payload);
+      if (!command) {
+        return Status(Code::kCorrupt, "committed entry " + std::to_string(entry.index.value) +
+                                          " is no command: " + command.status().detail());
+      }
+      applied.command = std::move(command).value();
+      return applied;
+    }
+  }
+  return Status(Code::kNewerFormat, "committed entry " + std::to_string(entry.index.value) +
+                                        " is of a kind that this version does not know");
+}
+
+/// Whether a failed read says something about the request, not about the disk.
+bool is_answer(Code code) {
+  return code == Code::kOk || code == Code::kInvalidArgument || code == Code::kTooLarge;
+}
+
+std::size_t size_of(const kv::TransactionResult& result) {
+  std::size_t bytes = 128;
+  for (const auto& part : result.results) {
+    if (const auto* range = std::get_if<kv::RangeResult>(&part)) {
+      for (const auto& item : range->items) bytes += item.key.size() + item.value.size() + 64;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+ApplyThread::ApplyThread(std::unique_ptr<kv::StateMachine> machine, PostToLoop post, Fatal fatal,
+                         Stamp& stamp)
+    : machine_(std::move(machine)),
+      post_(std::move(post)),
+      fatal_(std::move(fatal)),
+      stamp_(stamp),
+      sessions_(machine_->sessions()) {}
+
+void ApplyThread::apply(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal) {
+  queue_.push(ApplyWork{std::move(entries), log_ordinal});
+}
+void ApplyThread::read(std::uint64_t request, kv::Transaction transaction) {
+  queue_.push(ReadWork{request, std::move(transaction)});
+}
+void ApplyThread::flush() {
+  queue_.push(FlushWork{});
+}
+
+base::Index ApplyThread::durable_applied() const {
+  const auto position = machine_->durable_position();
+  return position ? position->applied : base::Index();
+}
+
+void ApplyThread::run() {
+  for (;;) {
+    std::vector<Work> batch = queue_.wait(kIdleMs);
+    if (batch.empty()) {
+      if (!queue_.stopped()) continue;
+      if (const Status status = machine_->flush(); !status.is_ok()) fatal_(status);
+      return;
+    }
+    for (Work& work : batch) {
+      const Status status = serve(work);
+      if (!status.is_ok()) {
+        send_events();
+        fatal_(status);
+        return;
+      }
+    }
+    send_events();
+  }
+}
+
+Status ApplyThread::serve(Work& work) {
+  const Busy busy(stamp_, boot_ms());
+  if (auto* apply_work = std::get_if<ApplyWork>(&work)) return apply_all(*apply_work);
+  if (auto* read_work = std::get_if<ReadWork>(&work)) return serve_read(*read_work);
+  return machine_->flush();
+}
+
+Status ApplyThread::apply_all(ApplyWork& work) {
+  std::vector<raft::EntryPtr> slice;
+  std::size_t bytes = 0;
+  for (auto& entry : work.entries) {
+    bytes += entry->size_bytes();
+    slice.push_back(std::move(entry));
+    if (bytes < kSliceBytes) continue;
+    const Status status = apply_slice(std::exchange(slice, {}), work.log_ordinal);
+    if (!status.is_ok()) return status;
+    send_events();
+    bytes = 0;
+  }
+  if (slice.empty()) return Status::ok();
+  return apply_slice(std::move(slice), work.log_ordinal);
+}
+
+Status ApplyThread::apply_slice(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal) {
+  std::vector<kv::AppliedEntry> applied;
+  applied.reserve(entries.size());
+  for (const auto& entry : entries) {
+    auto one = to_applied(*entry);
+    if (!one) return one.status();
+    applied.push_back(std::move(one).value());
+  }
+  auto replies = machine_->apply(applied, log_ordinal);
+  if (!replies) return replies.status();
+  sessions_.store(machine_->sessions(), std::memory_order_relaxed);
+  events_.emplace_back(
+      AppliedEvent{std::move(entries), std::move(replies).value(), machine_->position()});
+  return Status::ok();
+}
+
+Status ApplyThread::serve_read(ReadWork& work) {
+  auto result = machine_->read(work.transaction);
+  if (!is_answer(result.status().code())) return result.status();
+  if (result.is_ok()) events_bytes_ += size_of(result.value());
+  events_.emplace_back(ReadDoneEvent{work.request, std::move(result), machine_->position()});
+  if (events_bytes_ >= kSliceBytes) send_events();
+  return Status::ok();
+}
+
+void ApplyThread::send_events() {
+  events_bytes_ = 0;
+  if (!events_.empty()) post_(std::exchange(events_, {}));
+}
+
+}  // namespace server

@@ -1,0 +1,71 @@
+// The apply thread: owns the state machine and its engine; serves committed entries and reads in
+// the order in which they were handed over (DESIGN section 4).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "kv/state_machine.h"
+#include "server/events.h"
+#include "server/ports.h"
+#include "server/stamps.h"
+#include "server/work_queue.h"
+
+namespace server {
+
+/// Invariants:
+/// - calls are served in their order, so a read sees every entry that was handed over before it;
+/// - one slice applies at most about kSliceBytes of entries; its completions go out before the
+/// next;
+/// - an entry that cannot be decoded or applied stops the node: skipping it would fork the state.
+class ApplyThread : public ApplyPort {
+ public:
+  static constexpr std::size_t kSliceBytes = 1 << 20;
+
+  ApplyThread(std::unique_ptr<kv::StateMachine> machine, PostToLoop post, Fatal fatal,
+              Stamp& stamp);
+
+  void apply(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal) override;
+  void read(std::uint64_t request, kv::Transaction transaction) override;
+  void flush() override;
+  base::Index durable_applied() const override;
+
+  /// The thread's life: returns after stop(), a drained queue and a last flush, or after an error.
+  void run();
+  /// Any thread.
+  void stop() { queue_.stop(); }
+  /// Open sessions, as of the last slice. Any thread.
+  std::uint64_t sessions() const { return sessions_.load(std::memory_order_relaxed); }
+
+ private:
+  struct ApplyWork {
+    std::vector<raft::EntryPtr> entries;
+    base::Ordinal log_ordinal;
+  };
+  struct ReadWork {
+    std::uint64_t request = 0;
+    kv::Transaction transaction;
+  };
+  struct FlushWork {};
+  using Work = std::variant<ApplyWork, ReadWork, FlushWork>;
+
+  base::Status serve(Work& work);
+  base::Status apply_all(ApplyWork& work);
+  base::Status apply_slice(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal);
+  base::Status serve_read(ReadWork& work);
+  void send_events();
+
+  const std::unique_ptr<kv::StateMachine> machine_;
+  const PostToLoop post_;
+  const Fatal fatal_;
+  Stamp& stamp_;
+  std::atomic<std::uint64_t> sessions_{0};
+  WorkQueue<Work> queue_;
+  std::vector<LoopEvent> events_;  // completions that are not posted yet
+  std::size_t events_bytes_ = 0;
+};
+
+}  // namespace server

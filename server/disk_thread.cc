@@ -1,0 +1,73 @@
+#include "server/disk_thread.h"
+
+#include <utility>
+
+#include "server/clock.h"
+
+namespace server {
+
+using base::Code;
+using base::Status;
+
+DiskThread::DiskThread(storage::LogStore& log, PostToLoop post, Fatal fatal, Stamp& stamp,
+                       LogSink& lines)
+    : log_(log), post_(std::move(post)), fatal_(std::move(fatal)), stamp_(stamp), lines_(lines) {}
+
+void DiskThread::run() {
+  for (;;) {
+    std::vector<Work> batch = queue_.wait(kWatermarkMs);
+    const bool last = batch.empty() && queue_.stopped();
+    if (last) next_sync_ms_ = 0;
+    Status status = sync_if_due();
+    for (auto work = batch.begin(); status.is_ok() && work != batch.end(); ++work) {
+      status = serve(*work);
+      if (status.is_ok()) status = sync_if_due();
+    }
+    if (!status.is_ok()) return fatal_(status);
+    if (last) return;
+  }
+}
+
+Status DiskThread::sync_if_due() {
+  const std::uint64_t now = boot_ms();
+  if (now < next_sync_ms_) return Status::ok();
+  next_sync_ms_ = now + kWatermarkMs;
+  const Busy busy(stamp_, now);
+  return log_.sync_watermark();
+}
+
+Status DiskThread::serve(Work& work) {
+  const Busy busy(stamp_, boot_ms());
+  if (const auto* load = std::get_if<raft::LoadRequest>(&work)) return serve_load(*load);
+  if (const auto* cut = std::get_if<CutWork>(&work)) return serve_cut(*cut);
+  const std::string& reason = std::get<QuarantineWork>(work).reason;
+  lines_.write(LogLevel::kError, "quarantine is being written down", {{"reason", reason}});
+  return log_.quarantine(reason);
+}
+
+Status DiskThread::serve_load(const raft::LoadRequest& request) {
+  auto entries = log_.load(request.from, request.to, request.limit_bytes);
+  if (!entries) {
+    lines_.write(LogLevel::kWarn, "entries could not be loaded",
+                 {{"from", request.from.value}, {"reason", entries.status().to_string()}});
+    // Recovery tells what was lost; until then nothing may rest on this log.
+    if (entries.status().code() == Code::kCorrupt) return entries.status();
+  }
+  std::vector<LoopEvent> events;
+  events.emplace_back(
+      LoadedEvent{request.peer, request.from,
+                  entries ? std::move(entries).value() : std::vector<raft::EntryPtr>()});
+  post_(std::move(events));
+  return Status::ok();
+}
+
+Status DiskThread::serve_cut(const CutWork& work) {
+  const Status status = log_.cut(work.through, work.term, work.hash);
+  if (!status.is_ok()) return status;
+  std::vector<LoopEvent> events;
+  events.emplace_back(CutEvent{work.through});
+  post_(std::move(events));
+  return Status::ok();
+}
+
+}  // namespace server

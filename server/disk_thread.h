@@ -1,0 +1,65 @@
+// The disk thread: the watermark's sync, loads from the log, cutting it, and the mark of quarantine
+// (DESIGN section 4). Delays neither log nor apply.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "raft/core.h"
+#include "server/events.h"
+#include "server/log_sink.h"
+#include "server/stamps.h"
+#include "server/work_queue.h"
+#include "storage/log_store.h"
+
+namespace server {
+
+/// Invariants:
+/// - the watermark is synced about every kWatermarkMs, however much other work there is;
+/// - a failed write or sync is final, as on the log thread; a failed load is answered with nothing
+///   unless the log is corrupt.
+class DiskThread {
+ public:
+  static constexpr std::uint32_t kWatermarkMs = 100;
+
+  DiskThread(storage::LogStore& log, PostToLoop post, Fatal fatal, Stamp& stamp, LogSink& lines);
+
+  // Any thread; none waits for the disk.
+  void load(raft::LoadRequest request) { queue_.push(std::move(request)); }
+  void cut(base::Index through, base::Term term, base::ChainHash hash) {
+    queue_.push(CutWork{through, term, hash});
+  }
+  void quarantine(std::string reason) { queue_.push(QuarantineWork{std::move(reason)}); }
+
+  /// The thread's life: returns after stop(), a drained queue and a last sync, or after an error.
+  void run();
+  /// Any thread.
+  void stop() { queue_.stop(); }
+
+ private:
+  struct CutWork {
+    base::Index through;
+    base::Term term;
+    base::ChainHash hash;
+  };
+  struct QuarantineWork {
+    std::string reason;
+  };
+  using Work = std::variant<raft::LoadRequest, CutWork, QuarantineWork>;
+
+  base::Status serve(Work& work);
+  base::Status serve_load(const raft::LoadRequest& request);
+  base::Status serve_cut(const CutWork& work);
+  base::Status sync_if_due();
+
+  storage::LogStore& log_;
+  const PostToLoop post_;
+  const Fatal fatal_;
+  Stamp& stamp_;
+  LogSink& lines_;
+  std::uint64_t next_sync_ms_ = 0;
+  WorkQueue<Work> queue_;
+};
+
+}  // namespace server

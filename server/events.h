@@ -1,0 +1,73 @@
+// What the other threads tell the loop, and what the loop tells the door. Plain values in
+// mailboxes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/status.h"
+#include "kv/state_machine.h"
+#include "kv/types.h"
+#include "raft/entry.h"
+#include "server/ports.h"
+
+namespace server {
+
+// ---- To the loop, from log, apply and disk ----
+
+struct PersistedEvent {
+  base::Ordinal ordinal;
+};
+struct PersistFailedEvent {
+  base::Status status;
+};
+struct LoadedEvent {
+  base::MemberId peer;
+  base::Index from;
+  std::vector<raft::EntryPtr> entries;
+};
+struct CutEvent {
+  base::Index through;
+};
+struct AppliedEvent {
+  std::vector<raft::EntryPtr> entries;
+  std::vector<kv::Reply> replies;
+  kv::Position position;
+};
+struct ReadDoneEvent {
+  std::uint64_t request = 0;
+  base::Result<kv::TransactionResult> result;
+  kv::Position position;
+};
+struct DrainEvent {};
+using LoopEvent = std::variant<PersistedEvent, PersistFailedEvent, LoadedEvent, CutEvent,
+                               AppliedEvent, ReadDoneEvent, DrainEvent>;
+/// Any thread; a batch that belongs together wakes the loop once.
+using PostToLoop = std::function<void(std::vector<LoopEvent>)>;
+/// Any thread: the node can not go on and must end within a moment.
+using Fatal = std::function<void(const base::Status&)>;
+
+// ---- Between door and loop ----
+
+struct WriteRequest {
+  std::string payload;  // storage::encode of a valid command
+};
+struct ReadRequest {
+  kv::Transaction transaction;
+  bool serializable = false;
+};
+struct ClientRequest {
+  std::uint64_t id = 0;
+  std::variant<WriteRequest, ReadRequest> body;
+};
+struct ClientAnswer {
+  std::uint64_t id = 0;
+  RequestOutcome outcome;
+};
+
+}  // namespace server
