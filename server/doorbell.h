@@ -1,0 +1,41 @@
+// Wakes a net::Loop from any thread, also before it exists and after it went.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <utility>
+
+#include "net/loop.h"
+
+namespace server {
+
+/// Invariant: the task runs on the loop's thread, after every ring() that came while a loop was
+/// attached, and once after attach() for those that came before.
+class Doorbell {
+ public:
+  explicit Doorbell(std::function<void()> task) : task_(std::move(task)) {}
+
+  /// Loop thread. `loop` lives until detach().
+  void attach(net::Loop& loop) {
+    std::lock_guard lock(mutex_);
+    loop_ = &loop;
+    loop_->post(task_);
+  }
+  /// Loop thread.
+  void detach() {
+    std::lock_guard lock(mutex_);
+    loop_ = nullptr;
+  }
+  /// Any thread.
+  void ring() {
+    std::lock_guard lock(mutex_);
+    if (loop_ != nullptr) loop_->post(task_);
+  }
+
+ private:
+  const std::function<void()> task_;
+  std::mutex mutex_;
+  net::Loop* loop_ = nullptr;  // guarded by mutex_
+};
+
+}  // namespace server

@@ -1,0 +1,237 @@
+#include "server/loop_thread.h"
+
+#include <utility>
+
+#include "server/clock.h"
+
+namespace server {
+namespace {
+
+constexpr std::uint64_t kPublishEveryMs = 100;
+
+/// At which level a trace event is logged: what a person asks about after an incident is info.
+LogLevel level_of(raft::TraceKind kind) {
+  using raft::TraceKind;
+  switch (kind) {
+    case TraceKind::kCommitted:
+      return LogLevel::kTrace;
+    case TraceKind::kBecamePreCandidate:
+    case TraceKind::kVoteGranted:
+    case TraceKind::kVoteRefused:
+    case TraceKind::kTruncated:
+    case TraceKind::kPeerProbing:
+    case TraceKind::kPeerReplicating:
+      return LogLevel::kDebug;
+    case TraceKind::kSupportWithdrawn:
+    case TraceKind::kStalled:
+    case TraceKind::kSteppedDown:
+    case TraceKind::kPeerRefused:
+      return LogLevel::kWarn;
+    case TraceKind::kQuarantined:
+    case TraceKind::kDiverged:
+      return LogLevel::kError;
+    default:
+      return LogLevel::kInfo;
+  }
+}
+
+}  // namespace
+
+/// The ports of the replica, the replica itself and its links.
+class LoopThread::Turn : private LogPort, private Transport, private ClientPort, private TraceSink {
+ public:
+  Turn(net::Loop& loop, LoopOptions options, const LoopPeers& peers)
+      : peers_(peers),
+        replica_(
+            options.replica, options.core, std::move(options.recovered),
+            std::move(options.position),
+            {.log = this, .apply = peers.apply, .transport = this, .clients = this, .trace = this}),
+        links_options_(std::move(options.links)),
+        loop_(loop),
+        tick_ms_(options.replica.tick_ms) {}
+
+  base::Status start() {
+    auto links = net::peer::Links::start(
+        loop_, links_options_,
+        {.message =
+             [this](raft::Message message) { turn([&] { replica_.receive(std::move(message)); }); },
+         .link_up = [this](base::MemberId peer) { turn([&] { replica_.link_up(peer); }); },
+         .link_down = [this](base::MemberId peer) { turn([&] { replica_.link_down(peer); }); }});
+    if (!links) return links.status();
+    links_ = std::move(links).value();
+    turn([] {});
+    publish();
+    loop_.every(tick_ms_, [this] { turn([] {}); });
+    return base::Status::ok();
+  }
+  std::uint16_t port() const { return links_->port(); }
+
+  void take(std::vector<std::vector<LoopEvent>> events,
+            std::vector<std::vector<ClientRequest>> requests) {
+    turn([&] {
+      for (auto& batch : events) {
+        for (auto& event : batch) handle(std::move(event));
+      }
+      for (auto& batch : requests) {
+        for (auto& request : batch) handle(std::move(request));
+      }
+    });
+  }
+
+ private:
+  template <class Work>
+  void turn(Work work) {
+    CHECK(!turning_, "a port called back from within a turn");
+    turning_ = true;
+    const std::uint64_t now = boot_ms();
+    peers_.stamps->loop.at_ms.store(now, std::memory_order_relaxed);
+    replica_.advance(now, wall_ms());
+    work();
+    replica_.pump();
+    if (!answers_.empty()) peers_.answer(std::exchange(answers_, {}));
+    if (changed_ || now >= next_publish_ms_) {
+      next_publish_ms_ = now + kPublishEveryMs;
+      publish();
+    }
+    turning_ = false;
+  }
+
+  void publish() {
+    changed_ = false;
+    NodeStatus status;
+    status.replica = replica_.status();
+    for (const auto& peer : links_options_.peers) {
+      status.links.emplace_back(peer.id,
+                                links_ ? links_->counters(peer.id) : net::peer::LinkCounters());
+    }
+    peers_.board->publish(std::move(status));
+  }
+
+  void handle(LoopEvent event) {
+    if (auto* persisted = std::get_if<PersistedEvent>(&event)) {
+      replica_.persisted(persisted->ordinal);
+    } else if (auto* failed = std::get_if<PersistFailedEvent>(&event)) {
+      peers_.lines->write(LogLevel::kError, "a write of the log has failed",
+                          {{"reason", failed->status.to_string()}});
+      replica_.persist_failed(failed->status);
+      changed_ = true;
+    } else if (auto* loaded = std::get_if<LoadedEvent>(&event)) {
+      replica_.loaded(loaded->peer, loaded->from, std::move(loaded->entries));
+    } else if (auto* cut = std::get_if<CutEvent>(&event)) {
+      replica_.log_cut(cut->through);
+    } else if (auto* applied = std::get_if<AppliedEvent>(&event)) {
+      replica_.applied(std::move(applied->entries), std::move(applied->replies),
+                       std::move(applied->position));
+    } else if (auto* read = std::get_if<ReadDoneEvent>(&event)) {
+      replica_.read_done(read->request, std::move(read->result), std::move(read->position));
+    } else {
+      replica_.drain();
+      changed_ = true;
+    }
+  }
+
+  void handle(ClientRequest request) {
+    if (auto* write = std::get_if<WriteRequest>(&request.body)) {
+      return replica_.write(request.id, std::move(write->payload));
+    }
+    auto& read = std::get<ReadRequest>(request.body);
+    if (read.serializable) {
+      replica_.read_serializable(request.id, std::move(read.transaction));
+    } else {
+      replica_.read(request.id, std::move(read.transaction));
+    }
+  }
+
+  // LogPort
+  void append(raft::PersistRequest request) override { peers_.log->append(std::move(request)); }
+  void load(raft::LoadRequest request) override { peers_.disk->load(std::move(request)); }
+  void cut(base::Index through, base::Term term, base::ChainHash hash) override {
+    peers_.disk->cut(through, term, hash);
+  }
+  void quarantine(std::string reason) override { peers_.disk->quarantine(std::move(reason)); }
+  std::uint64_t size_bytes() const override { return peers_.log_store->size_bytes(); }
+
+  // Transport
+  void send(raft::Message message) override { links_->send(std::move(message)); }
+
+  // ClientPort
+  void finish(std::uint64_t request, RequestOutcome outcome) override {
+    answers_.push_back({request, std::move(outcome)});
+  }
+
+  // TraceSink
+  void trace(const raft::TraceEvent& event) override {
+    if (event.kind != raft::TraceKind::kCommitted) changed_ = true;
+    const LogLevel level = level_of(event.kind);
+    if (!peers_.lines->enabled(level)) return;
+    peers_.lines->write(level, raft::name_of(event.kind),
+                        {{"term", event.term.value},
+                         {"index", event.index.value},
+                         {"peer", event.peer ? base::to_hex(event.peer.value) : std::string()},
+                         {"reason", event.detail}});
+  }
+
+  const LoopPeers& peers_;
+  bool turning_ = false;
+  std::vector<ClientAnswer> answers_;  // of this turn
+  bool changed_ = false;               // something that status shows at once
+  std::uint64_t next_publish_ms_ = 0;
+  Replica replica_;
+  const net::peer::LinksOptions links_options_;
+  std::unique_ptr<net::peer::Links> links_;
+  net::Loop& loop_;
+  const std::uint32_t tick_ms_;
+};
+
+LoopThread::LoopThread(LoopOptions options, LoopPeers peers)
+    : options_(std::move(options)),
+      peers_(std::move(peers)),
+      doorbell_([this] { drain(); }),
+      events_(SIZE_MAX, [this] { doorbell_.ring(); }),
+      requests_(kRequestBytes, [this] { doorbell_.ring(); }) {}
+LoopThread::~LoopThread() = default;
+
+void LoopThread::post(std::vector<LoopEvent> events) {
+  events_.push(std::move(events));
+}
+
+bool LoopThread::try_request(std::vector<ClientRequest>&& requests, std::size_t size_bytes) {
+  return requests_.try_push(std::move(requests), size_bytes);
+}
+
+void LoopThread::drain() {
+  if (turn_ != nullptr) turn_->take(events_.drain(), requests_.drain());
+}
+
+void LoopThread::run() {
+  net::Loop loop;
+  Turn turn(loop, std::move(options_), peers_);
+  const base::Status status = turn.start();
+  if (!status.is_ok()) return started_.set_value(status);
+  peer_port_ = turn.port();
+  turn_ = &turn;
+  doorbell_.attach(loop);
+  bool stopped = false;
+  {
+    std::lock_guard lock(stop_mutex_);
+    loop_ = &loop;
+    stopped = stopped_;
+  }
+  started_.set_value(base::Status::ok());
+  if (!stopped) loop.run();
+  {
+    std::lock_guard lock(stop_mutex_);
+    loop_ = nullptr;
+  }
+  doorbell_.detach();
+  turn_ = nullptr;
+  peers_.stamps->loop.at_ms.store(0, std::memory_order_relaxed);
+}
+
+void LoopThread::stop() {
+  std::lock_guard lock(stop_mutex_);
+  stopped_ = true;
+  if (loop_ != nullptr) loop_->stop();
+}
+
+}  // namespace server

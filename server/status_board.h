@@ -1,0 +1,40 @@
+// What the loop shows of the replica to everyone else: a copy, replaced a few times a second and at
+// each change of role, so that nobody has to ask the loop. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "net/peer/links.h"
+#include "server/replica.h"
+
+namespace server {
+
+struct NodeStatus {
+  ReplicaStatus replica;
+  std::vector<std::pair<base::MemberId, net::peer::LinkCounters>> links;
+};
+
+/// Invariant: read() is never null.
+class StatusBoard {
+ public:
+  void publish(NodeStatus status) {
+    auto next = std::make_shared<const NodeStatus>(std::move(status));
+    std::lock_guard lock(mutex_);
+    current_.swap(next);
+  }
+  std::shared_ptr<const NodeStatus> read() const {
+    std::lock_guard lock(mutex_);
+    return current_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const NodeStatus> current_ = std::make_shared<NodeStatus>();  // guarded
+};
+
+}  // namespace server
