@@ -1,0 +1,41 @@
+// What a run of persist requests comes to as one batch of rows: shared by both logs. Pure.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "raft/core.h"
+#include "storage/log_rows.h"
+#include "storage/log_tail.h"
+
+namespace storage {
+
+/// One change of a batch, in order; later ones win.
+struct RowChange {
+  std::string key;
+  std::optional<std::string> value;  // nullopt: removes [key, end)
+  std::string end;
+};
+
+/// The net effect of requests, taken in order.
+struct AppendPlan {
+  std::optional<raft::HardState> hard_state;
+  std::optional<base::Index> truncate_from;
+  std::vector<raft::EntryPtr> entries;
+  Claim after;  // what holds once the batch is durable
+
+  /// The batch. `last`: of the log before it.
+  std::vector<RowChange> changes(base::Index last) const;
+};
+
+/// Requires (CHECKed): ordinals grow beyond durable.ordinal, entries are contiguous with the log and
+/// each other, nothing before the log's first entry is truncated.
+/// Errors: kInternal: a request's term is below fence_term, the highest made durable before it.
+base::Result<AppendPlan> plan_append(std::span<const raft::PersistRequest> requests,
+                                     const LogTail& tail, base::Ordinal written,
+                                     base::Term fence_term);
+
+}  // namespace storage
