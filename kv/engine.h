@@ -1,5 +1,5 @@
-// The port to an ordered store that commits batches atomically (DESIGN section 5.15). storage/ has a
-// RocksDB engine and a memory twin; both pass tests/conformance. Pure.
+// The port to an ordered store that commits batches atomically (DESIGN section 5.15). storage/ has
+// a RocksDB engine and a memory twin; both pass tests/conformance. Pure.
 #pragma once
 
 #include <cstdint>
@@ -48,13 +48,14 @@ class Engine {
   /// nullopt: no such key. Errors: kIo, kCorrupt.
   virtual base::Result<std::optional<std::string>> get(Space space, std::string_view key) = 0;
   /// Visits keys in [begin, end) in byte order until `visit` returns false; an empty `end` means to
-  /// the end of the space. Errors: kIo, kCorrupt; a scan cut short by an error never looks complete.
-  virtual base::Status scan(Space space, std::string_view begin, std::string_view end,
-                            const std::function<bool(std::string_view key,
-                                                     std::string_view value)>& visit) = 0;
-  /// All or nothing, also across a crash; not synced: a crash may lose the newest commits, never part
-  /// of one, and never an older one than a newer. Errors: kIo, kDiskFull, kCorrupt: the engine must
-  /// not be used any more.
+  /// the end of the space. Errors: kIo, kCorrupt; a scan cut short by an error never looks
+  /// complete.
+  virtual base::Status scan(
+      Space space, std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
+  /// All or nothing, also across a crash; not synced: a crash may lose the newest commits, never
+  /// part of one, and never an older one than a newer. Errors: kIo, kDiskFull, kCorrupt: the engine
+  /// must not be used any more.
   virtual base::Status commit(const EngineBatch& batch) = 0;
   /// Makes everything committed so far durable. May take long.
   virtual base::Status flush() = 0;

@@ -1,5 +1,5 @@
-// The replicated state machine: commands in log order in, replies out. Pure: no clock, no randomness;
-// time comes from the entry. The apply thread owns it.
+// The replicated state machine: commands in log order in, replies out. Pure: no clock, no
+// randomness; time comes from the entry. The apply thread owns it.
 #pragma once
 
 #include <cstdint>

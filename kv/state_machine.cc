@@ -1,0 +1,212 @@
+#include "kv/state_machine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "kv/overlay.h"
+#include "kv/row.h"
+#include "kv/sessions.h"
+#include "kv/transaction.h"
+
+namespace kv {
+namespace {
+
+using base::Code;
+using base::Result;
+using base::Status;
+
+/// A batch is committed once this much is pending, at the end of an entry.
+constexpr std::size_t kBatchBytes = 4 << 20;
+
+// What an entry did, for the digest. Numbers never change.
+enum Effect : std::uint64_t { kNothing = 0, kOpened = 1, kClosed = 2, kWrote = 3, kAnswered = 4 };
+
+class Machine final : public StateMachine {
+ public:
+  Machine(std::unique_ptr<Engine> engine, const Limits& limits)
+      : limits_(limits), engine_(std::move(engine)), overlay_(*engine_), sessions_(limits) {}
+
+  Status load();
+
+  Result<std::vector<Reply>> apply(std::span<const AppliedEntry> entries,
+                                   base::Ordinal log_ordinal) override;
+  Result<TransactionResult> read(const Transaction& transaction) override;
+  const Position& position() const override { return position_; }
+  std::optional<Position> durable_position() const override;
+  Status flush() override { return engine_->flush(); }
+  std::uint64_t sessions() const override { return sessions_.size(); }
+
+ private:
+  /// One entry's part of the digest, in the making; says what happened in logical terms, so that
+  /// layouts may change.
+  using Effects = base::Hasher;
+
+  Result<Reply> apply_entry(const AppliedEntry& entry);
+  Reply run(const OpenSession&, Index index, Effects& effects);
+  Reply run(const CloseSession& close, Effects& effects);
+  Result<Reply> run(const Write& write, Index index, Effects& effects);
+  Result<Reply> run_transaction(const Transaction& transaction, Effects& effects);
+  Status commit(base::Ordinal log_ordinal);
+  Status fail(Status status);
+
+  const Limits limits_;
+  const std::unique_ptr<Engine> engine_;
+  Overlay overlay_;
+  Sessions sessions_;
+  Position position_;
+  Status failure_;  // once not ok, nothing is applied or read any more
+};
+
+Status Machine::load() {
+  Result<std::optional<std::string>> row = engine_->get(Space::kMeta, kPositionKey);
+  if (!row.is_ok()) return row.status();
+  if (row.value()) {
+    Result<Position> position = decode_position(*row.value());
+    if (!position.is_ok()) return position.status();
+    position_ = std::move(position).value();
+  }
+  const Status status = sessions_.load(*engine_);
+  if (!status.is_ok()) return status;
+  if (sessions_.newest_use() > position_.applied)
+    return Status(Code::kCorrupt, "a session was used after the position of the state");
+  return Status::ok();
+}
+
+Status Machine::fail(Status status) {
+  failure_ = status;
+  return status;
+}
+
+Result<std::vector<Reply>> Machine::apply(std::span<const AppliedEntry> entries,
+                                          base::Ordinal log_ordinal) {
+  if (!failure_.is_ok()) return failure_;
+  std::vector<Reply> replies;
+  replies.reserve(entries.size());
+  for (const AppliedEntry& entry : entries) {
+    Result<Reply> reply = apply_entry(entry);
+    if (!reply.is_ok()) return fail(reply.status());
+    replies.push_back(std::move(reply).value());
+    if (overlay_.size_bytes() < kBatchBytes && &entry != &entries.back()) continue;
+    const Status committed = commit(log_ordinal);
+    if (!committed.is_ok()) return fail(committed);
+  }
+  return replies;
+}
+
+Status Machine::commit(base::Ordinal log_ordinal) {
+  position_.log_ordinal = log_ordinal;
+  overlay_.put(Space::kMeta, std::string(kPositionKey), encode_position(position_));
+  return overlay_.commit();
+}
+
+Result<Reply> Machine::apply_entry(const AppliedEntry& entry) {
+  CHECK(entry.index == position_.applied.next(), "an entry was skipped or applied twice");
+  CHECK(entry.term >= position_.term, "a term went back along the log");
+  position_.applied = entry.index;
+  position_.term = entry.term;
+  position_.hash = entry.hash;
+  position_.time = std::max(position_.time, entry.time);
+  if (entry.configuration) position_.configuration = *entry.configuration;
+
+  Effects effects;
+  effects.add(position_.digest).add(entry.index.value);
+  Result<Reply> reply = Reply();
+  if (!entry.command) {
+    effects.add(kNothing);
+  } else if (const auto* open = std::get_if<OpenSession>(&*entry.command)) {
+    reply = run(*open, entry.index, effects);
+  } else if (const auto* close = std::get_if<CloseSession>(&*entry.command)) {
+    reply = run(*close, effects);
+  } else {
+    reply = run(std::get<Write>(*entry.command), entry.index, effects);
+  }
+  position_.digest = effects.value();
+  return reply;
+}
+
+Reply Machine::run(const OpenSession&, Index index, Effects& effects) {
+  effects.add(kOpened);
+  for (const SessionId evicted : sessions_.open(index, overlay_)) effects.add(evicted.value);
+  Reply reply;
+  reply.session = SessionId(index.value);
+  return reply;
+}
+
+Reply Machine::run(const CloseSession& close, Effects& effects) {
+  Reply reply;
+  if (!sessions_.close(close.session, overlay_)) {
+    reply.code = Code::kUnknownSession;
+    reply.detail = "session " + std::to_string(close.session.value);
+  }
+  effects.add(kClosed).add(close.session.value).add(static_cast<std::uint64_t>(reply.code));
+  return reply;
+}
+
+Result<Reply> Machine::run(const Write& write, Index index, Effects& effects) {
+  Result<std::optional<Reply>> answer = sessions_.answer(write, overlay_);
+  if (!answer.is_ok()) return answer.status();
+  effects.add(answer.value() ? kAnswered : kWrote).add(write.session.value).add(write.sequence);
+  if (answer.value()) {
+    effects.add(static_cast<std::uint64_t>(answer.value()->code));
+    return std::move(*answer.value());
+  }
+  Result<Reply> reply = run_transaction(write.transaction, effects);
+  if (reply.is_ok()) sessions_.record(write, index, reply.value(), overlay_);
+  return reply;
+}
+
+/// A deterministic refusal is an outcome like any other.
+Result<Reply> Machine::run_transaction(const Transaction& transaction, Effects& effects) {
+  Reply reply;
+  reply.result.revision = position_.revision;
+  Status refusal = validate(transaction, limits_);
+  if (refusal.is_ok()) {
+    Result<Executed> executed =
+        execute(transaction, {position_.revision, position_.time}, limits_, overlay_);
+    if (!executed.is_ok()) return executed.status();
+    refusal = executed->refusal;
+    reply.result = std::move(executed->result);
+    CHECK(reply.result.revision - position_.revision == (executed->written > 0 ? 1 : 0));
+    position_.revision = reply.result.revision;
+    effects.add(executed->effects).add(std::uint64_t{reply.result.succeeded});
+  }
+  reply.code = refusal.code();
+  reply.detail = refusal.detail();
+  effects.add(static_cast<std::uint64_t>(reply.code)).add(position_.revision.value);
+  return reply;
+}
+
+Result<TransactionResult> Machine::read(const Transaction& transaction) {
+  if (!failure_.is_ok()) return failure_;
+  if (writes(transaction))
+    return Status(Code::kInvalidArgument, "a read holds an operation that writes");
+  const Status valid = validate(transaction, limits_);
+  if (!valid.is_ok()) return valid;
+  Result<Executed> executed =
+      execute(transaction, {position_.revision, position_.time}, limits_, overlay_);
+  if (!executed.is_ok()) return executed.status();
+  if (!executed->refusal.is_ok()) return executed->refusal;
+  return std::move(executed->result);
+}
+
+std::optional<Position> Machine::durable_position() const {
+  const std::optional<std::string> row = engine_->durable_meta(kPositionKey);
+  if (!row) return std::nullopt;
+  const Result<Position> position = decode_position(*row);
+  if (!position.is_ok()) return std::nullopt;
+  return position.value();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StateMachine>> StateMachine::open(std::unique_ptr<Engine> engine,
+                                                         Limits limits) {
+  auto machine = std::make_unique<Machine>(std::move(engine), limits);
+  const Status status = machine->load();
+  if (!status.is_ok()) return status;
+  return std::unique_ptr<StateMachine>(std::move(machine));
+}
+
+}  // namespace kv

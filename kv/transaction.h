@@ -1,0 +1,36 @@
+// Compare, then, else: the only way to write (DESIGN section 5.7). Runs one transaction against an
+// overlay; its changes stay there until the state machine commits them. Pure.
+#pragma once
+
+#include <cstdint>
+
+#include "base/status.h"
+#include "kv/overlay.h"
+#include "kv/types.h"
+
+namespace kv {
+
+/// What a transaction starts from.
+struct Stamp {
+  Revision revision;  // the store's before it
+  HybridTime time;    // of the entry
+};
+
+/// What running a transaction gave.
+struct Executed {
+  /// Not ok: a deterministic refusal (kTooLarge); then nothing was written and result is empty but
+  /// for the revision.
+  base::Status refusal;
+  TransactionResult result{};
+  std::uint32_t written = 0;  // events; result.revision is stamp.revision + 1 exactly if not 0
+  std::uint64_t effects = 0;  // a hash over the events in their order; 0 if there were none
+};
+
+/// Runs `transaction`. Each put, and each key that a delete finds, writes its latest row and one
+/// history row with the next sub-index; a delete of nothing writes nothing.
+/// Requires: validate(transaction, limits) is ok. Errors (not deterministic): kIo, kCorrupt,
+/// kNewerFormat; what is pending in `overlay` is then of no use.
+base::Result<Executed> execute(const Transaction& transaction, const Stamp& stamp,
+                               const Limits& limits, Overlay& overlay);
+
+}  // namespace kv
