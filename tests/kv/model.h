@@ -1,0 +1,56 @@
+// What the state machine should do, in the plainest way: one map, one list of events, sessions as
+// maps. Shares no code with kv/ but its plain types and bounds.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kv/row.h"
+#include "kv/state_machine.h"
+#include "kv/types.h"
+
+namespace kv {
+
+class Model {
+ public:
+  explicit Model(const Limits& limits) : limits_(limits) {}
+
+  /// The expected reply, but for its detail.
+  Reply apply(const AppliedEntry& entry);
+  TransactionResult read(const Transaction& transaction);
+
+  Revision revision;
+  std::map<std::string, KeyValue> items;
+  std::vector<Event> history;
+
+  struct Session {
+    std::uint64_t acknowledged_below = 0;
+    std::uint64_t last_used = 0;
+    std::map<std::uint64_t, Reply> outcomes;
+  };
+  std::map<std::uint64_t, Session> sessions;
+
+ private:
+  struct TooLarge {};
+
+  Reply write(const Write& write, const AppliedEntry& entry);
+  Reply transact(const Transaction& transaction, HybridTime time);
+  bool holds(const Compare& compare) const;
+  std::vector<std::string> keys_in(const KeyRange& range) const;
+  bool room_for(const KeyValue& item);
+  OperationResult run(const RangeOperation& operation);
+  OperationResult run(const PutOperation& operation);
+  OperationResult run(const DeleteOperation& operation);
+  void log(bool deleted, const KeyValue& item);
+
+  Limits limits_;
+  HybridTime time_;
+  Revision writing_;
+  std::uint32_t sub_index_ = 0;
+  std::uint64_t deleted_ = 0;
+  std::size_t reply_bytes_ = 0;
+};
+
+}  // namespace kv
