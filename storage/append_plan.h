@@ -29,13 +29,19 @@ struct AppendPlan {
 
   /// The batch. `last`: of the log before it.
   std::vector<RowChange> changes(base::Index last) const;
+  /// Brings the tail to what holds after it.
+  void apply(LogTail& tail) const;
 };
 
-/// Requires (CHECKed): ordinals grow beyond durable.ordinal, entries are contiguous with the log and
-/// each other, nothing before the log's first entry is truncated.
-/// Errors: kInternal: a request's term is below fence_term, the highest made durable before it.
+/// Requires (CHECKed): ordinals grow beyond durable.ordinal, entries are contiguous with the log
+/// and each other, nothing before the log's first entry is truncated. Errors: kInternal: a
+/// request's term is below fence_term, the highest made durable before it.
 base::Result<AppendPlan> plan_append(std::span<const raft::PersistRequest> requests,
                                      const LogTail& tail, base::Ordinal written,
                                      base::Term fence_term);
+
+// What both logs answer alike.
+base::Status opened_elsewhere(std::uint64_t own_epoch, std::uint64_t epoch);
+base::Status not_in_log(base::Index from, base::Index to, const LogTail& tail);
 
 }  // namespace storage

@@ -32,7 +32,8 @@ class ByteWriter {
   std::string out_;
 };
 
-/// Takes numbers off the front of bytes. Reading past the end gives zeros and makes ok() false for good.
+/// Takes numbers off the front of bytes. Reading past the end gives zeros and makes ok() false for
+/// good.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : left_(bytes) {}

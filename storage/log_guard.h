@@ -1,5 +1,5 @@
-// The log durability guard (DESIGN section 5.3; reference: wal.md section 4): whether an opening found
-// all that was synced. Shared by both logs. Pure.
+// The log durability guard (DESIGN section 5.3; reference: wal.md section 4): whether an opening
+// found all that was synced. Shared by both logs. Pure.
 #pragma once
 
 #include <functional>
@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "raft/entry.h"
 #include "storage/log_rows.h"
+#include "storage/log_store.h"
 
 namespace storage {
 
@@ -54,6 +55,12 @@ struct Evidence {
 /// Why synced data must have been lost, in plain words; nullopt if nothing says so. Requires: the
 /// directory was initialised, so that a watermark and a log were made in it.
 std::optional<std::string> find_loss(const WholeLog& log, const Evidence& evidence);
+
+/// What an opening reports of a log.
+LogContents contents_of(const WholeLog& log, const raft::HardState& hard_state,
+                        const std::optional<std::string>& quarantine);
+/// The same after LogStore::restart_after.
+void restart(LogContents& contents, base::Ordinal ordinal, const Marker& marker);
 
 /// The higher term of the two; at equal terms the vote of whichever has one (DESIGN section 5.3).
 raft::HardState merge(const raft::HardState& slot, const raft::HardState& log);

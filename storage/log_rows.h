@@ -1,10 +1,11 @@
 // The rows of the Raft log, whatever store holds them, and the claims in front of each batch.
 //
 // Keys: one byte a kind, then for an entry its big-endian index, so that rows sort by index and the
-// three small rows lie in front of all entries. Every row ends with a checksum over key and body, and
-// an entry also carries the ordinal of the batch that wrote it: the ordinal that an opening recovers is
-// that of its last entry, or of the ordinal row, which only batches without entries write. So no row is
-// written by every batch, files of entries do not overlap, and cutting the log drops whole files.
+// three small rows lie in front of all entries. Every row ends with a checksum over key and body,
+// and an entry also carries the ordinal of the batch that wrote it: the ordinal that an opening
+// recovers is that of its last entry, or of the ordinal row, which only batches without entries
+// write. So no row is written by every batch, files of entries do not overlap, and cutting the log
+// drops whole files.
 #pragma once
 
 #include <optional>
@@ -47,8 +48,8 @@ std::optional<Marker> decode_marker(std::string_view value);
 std::optional<base::Ordinal> decode_ordinal(std::string_view value);
 std::optional<EntryRow> decode_entry(base::Index index, std::string_view value);
 
-/// "The log that ends with (last, term) is durable, up to this ordinal": stated by each batch of what
-/// came before it, and by the watermark.
+/// "The log that ends with (last, term) is durable, up to this ordinal": stated by each batch of
+/// what came before it, and by the watermark.
 struct Claim {
   base::Ordinal ordinal;
   base::Index last;

@@ -1,5 +1,5 @@
-// The memory twin of RocksEngine for the simulator and for kv's tests: commits live in memory until a
-// flush, and a crash returns to what was flushed. One thread.
+// The memory twin of RocksEngine for the simulator and for kv's tests: commits live in memory until
+// a flush, and a crash returns to what was flushed. One thread.
 #pragma once
 
 #include <array>
@@ -18,8 +18,8 @@ namespace storage {
 class MemoryStateDisk {
  public:
   /// A crash of process or machine: the newest commits since the last flush are lost, how many is
-  /// drawn, since a real engine also flushes by itself. The engine that was open must not be used any
-  /// more.
+  /// drawn, since a real engine also flushes by itself. The engine that was open must not be used
+  /// any more.
   void crash(base::Random& random);
   /// Everything is lost: a state that needs a snapshot.
   void wipe();
@@ -48,9 +48,9 @@ class MemoryEngine final : public kv::Engine {
   MemoryEngine() : MemoryEngine(std::make_shared<MemoryStateDisk>()) {}
 
   base::Result<std::optional<std::string>> get(kv::Space space, std::string_view key) override;
-  base::Status scan(kv::Space space, std::string_view begin, std::string_view end,
-                    const std::function<bool(std::string_view key, std::string_view value)>& visit)
-      override;
+  base::Status scan(
+      kv::Space space, std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) override;
   base::Status commit(const kv::EngineBatch& batch) override;
   base::Status flush() override;
   std::optional<std::string> durable_meta(std::string_view key) override;

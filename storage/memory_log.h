@@ -1,5 +1,5 @@
-// The memory twin of RocksLog for the simulator: a disk that outlives the process and may lie, and a
-// log on it. Same rows, same planning, same guard as the real one; only the files are missing.
+// The memory twin of RocksLog for the simulator: a disk that outlives the process and may lie, and
+// a log on it. Same rows, same planning, same guard as the real one; only the files are missing.
 //
 // An append is split in time where a crash may come between: write(), then sync(). One thread.
 #pragma once
@@ -31,8 +31,8 @@ class MemoryDisk {
 
   // Crashes. The log that was open on this disk must not be used any more; open a new one.
 
-  /// The process dies, the machine goes on: what was written stays, except that the newest batch may be
-  /// torn if it was never synced.
+  /// The process dies, the machine goes on: what was written stays, except that the newest batch
+  /// may be torn if it was never synced.
   void kill(base::Random& random);
   /// The machine loses power: of what was not synced any part may be there, also out of order. No
   /// synced batch is lost.
@@ -59,7 +59,8 @@ class MemoryDisk {
   /// Batches that were written and not synced.
   std::size_t unsynced() const { return wal_.size() - synced_; }
 
-  /// Synced batches that are kept apart, so that faults can reach them; older ones are folded together.
+  /// Synced batches that are kept apart, so that faults can reach them; older ones are folded
+  /// together.
   static constexpr std::size_t kKept = 32;
 
  private:
@@ -86,8 +87,8 @@ class MemoryDisk {
 
 class MemoryLog final : public LogStore {
  public:
-  /// Opens the log on `disk` in a new epoch with this nonce, as DataDirectory::open does for the real
-  /// one: runs the guard, and writes a quarantine down first.
+  /// Opens the log on `disk` in a new epoch with this nonce, as DataDirectory::open does for the
+  /// real one: runs the guard, and writes a quarantine down first.
   static base::Result<std::unique_ptr<MemoryLog>> open(std::shared_ptr<MemoryDisk> disk,
                                                        std::uint64_t nonce);
 
@@ -105,8 +106,8 @@ class MemoryLog final : public LogStore {
   std::uint64_t syncs() const override { return syncs_; }
   std::uint64_t size_bytes() const override { return tail_.size_bytes(); }
 
-  /// The first half of append(): one batch into the operating system's cache. Several may be written
-  /// before a sync. Errors: the fence's.
+  /// The first half of append(): one batch into the operating system's cache. Several may be
+  /// written before a sync. Errors: the fence's.
   base::Status write(std::span<const raft::PersistRequest> requests);
   /// The second half: everything written so far is durable when it returns.
   base::Status sync();
@@ -116,6 +117,7 @@ class MemoryLog final : public LogStore {
       : disk_(std::move(disk)), opening_(opening) {}
 
   void recover();
+  void adopt(MemoryDisk::Rows& rows, const Evidence& evidence);
   void put_synced(std::vector<RowChange> changes);
   void write_slot();
 
