@@ -1,8 +1,8 @@
 // The Raft protocol as one function: an input in, its effects out (DESIGN section 3).
 //
 // Pure: no clock, thread, lock, file or log; time is ticks and randomness is seeded, so the same
-// inputs give the same outputs for ever. Persisting and applying are asynchronous: the core learns of
-// them as inputs, counts the ticks that they take, and never waits.
+// inputs give the same outputs for ever. Persisting and applying are asynchronous: the core learns
+// of them as inputs, counts the ticks that they take, and never waits.
 #pragma once
 
 #include <cstdint>
@@ -26,15 +26,15 @@ struct Options {
   Opening opening;
   std::uint64_t seed = 1;
   std::uint32_t heartbeat_ticks = 5;
-  std::uint32_t election_ticks = 30;       // T; timers are uniform in [T, 2T)
-  std::uint32_t check_quorum_ticks = 60;   // 2T
-  std::uint32_t stall_ticks = 60;          // 2T: pending work and no completion
-  std::size_t append_bytes = 256 * 1024;   // payload of one AppendEntries
-  std::size_t window_messages = 64;        // AppendEntries in flight to a follower
+  std::uint32_t election_ticks = 30;      // T; timers are uniform in [T, 2T)
+  std::uint32_t check_quorum_ticks = 60;  // 2T
+  std::uint32_t stall_ticks = 60;         // 2T: pending work and no completion
+  std::size_t append_bytes = 256 * 1024;  // payload of one AppendEntries
+  std::size_t window_messages = 64;       // AppendEntries in flight to a follower
   std::size_t window_bytes = 8 << 20;
-  std::size_t cache_bytes = 16 << 20;      // entries kept in memory beyond what must be
+  std::size_t cache_bytes = 16 << 20;        // entries kept in memory beyond what must be
   std::size_t uncommitted_bytes = 32 << 20;  // above it proposals are refused: kOverloaded
-  std::size_t unapplied_bytes = 64 << 20;  // above it a follower takes in no entries for a while
+  std::size_t unapplied_bytes = 64 << 20;    // above it a follower takes in no entries for a while
   /// Reactions of promise 5, switched off only by tests that prove that they are needed.
   bool step_down_on_stall = true;
   bool withdraw_support = true;
@@ -43,14 +43,15 @@ struct Options {
 /// What an opening of the data directory found. `entries` are the payloads from applied + 1 on.
 struct Recovered {
   HardState hard_state;
-  Ordinal ordinal;            // recovered at this opening
-  Index first = Index(1);     // first index in the log
-  Term previous_term;         // of the entry before `first`; zero when first is 1
+  Ordinal ordinal;         // recovered at this opening
+  Index first = Index(1);  // first index in the log
+  Term previous_term;      // of the entry before `first`; zero when first is 1
   ChainHash previous_hash;
-  std::vector<EntryMeta> metas;     // first .. last, contiguous
-  std::vector<EntryPtr> entries;    // applied + 1 .. last
-  Index applied;                    // as the state engine has it
-  Configuration configuration;      // as of `applied`; the initial one if no entry has set any
+  std::vector<EntryMeta> metas;   // first .. last, contiguous
+  std::vector<EntryPtr> entries;  // applied + 1 .. last
+  Index applied;                  // as the state engine has it
+  HybridTime applied_time;        // the stamp of the entry at `applied`; zero if there is none
+  Configuration configuration;    // as of `applied`; the initial one if no entry has set any
   bool quarantined = false;
   std::string quarantine_reason;
 };
@@ -131,7 +132,7 @@ struct DeferredMessage {
 struct LoadRequest {
   MemberId peer;  // on whose behalf; comes back in Loaded
   Index from;
-  Index to;       // inclusive
+  Index to;                     // inclusive
   std::size_t limit_bytes = 0;  // at least one entry is returned
 };
 /// A read barrier's end: kOk: any state that has applied `index` may answer. Otherwise refused.
@@ -188,8 +189,8 @@ struct CoreStatus {
   std::string stall_reason;
   bool quarantined = false;
   std::string quarantine_reason;
-  bool failed = false;  // after PersistFailed
-  bool can_read = false;  // leader with an entry of its own term committed
+  bool failed = false;           // after PersistFailed
+  bool can_read = false;         // leader with an entry of its own term committed
   std::string step_down_reason;  // why leadership was last given up; empty if never
   std::uint64_t leader_changes = 0;
   Configuration configuration;

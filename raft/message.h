@@ -1,5 +1,5 @@
-// What members say to each other. The envelope's fields stand in Message itself; cluster id, lane and
-// checksum are added by net/peer. Pure.
+// What members say to each other. The envelope's fields stand in Message itself; cluster id, lane
+// and checksum are added by net/peer. Pure.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,8 @@ struct RoundToken {
   auto operator<=>(const RoundToken&) const = default;
 };
 
-/// RequestVote RPC (figure 2), and its pre-vote form (thesis section 9.6): the same question asked for
-/// the next term without raising anyone's term.
+/// RequestVote RPC (figure 2), and its pre-vote form (thesis section 9.6): the same question asked
+/// for the next term without raising anyone's term.
 struct RequestVote {
   bool pre_vote = false;
   bool transfer = false;  // the leader asked for it: stickiness does not apply
@@ -57,8 +57,8 @@ struct AppendEntries {
 };
 struct AppendEntriesReply {
   bool success = false;
-  Index match;          // success: durable and equal up to here. Rejection: the previous_index refused
-  Index hint;           // rejection: the sender should try at most this as previous_index
+  Index match;  // success: durable and equal up to here. Rejection: the previous_index refused
+  Index hint;   // rejection: the sender should try at most this as previous_index
   bool diverged = false;  // rejection: equal term, unequal hash at `match` (rule 6)
   ProgressReport progress;
 };
@@ -97,19 +97,23 @@ struct Message {
   MemberId to;
   Incarnation incarnation;  // of the sender's data directory
   Opening opening;          // of the sender
-  Opening to_opening;       // replies: the opening that they answer; zero if not a reply
-  Ordinal durable;          // the sender's highest durable ordinal
-  Ordinal recovered;        // the ordinal that the sender recovered at this opening
+  /// Replies: the opening that they answer. Heartbeats: the opening whose match bounds `commit`,
+  /// zero if none is known. Otherwise zero.
+  Opening to_opening;
+  Ordinal durable;    // the sender's highest durable ordinal
+  Ordinal recovered;  // the ordinal that the sender recovered at this opening
   Term term;
   MessageBody body;
 };
 
-/// Liveness travels on a connection of its own: votes, heartbeats, their replies, TimeoutNow, Refusal.
+/// Liveness travels on a connection of its own: votes, heartbeats, their replies, TimeoutNow,
+/// Refusal.
 enum class Lane : std::uint8_t { kLiveness = 0, kBulk = 1 };
 Lane lane_of(const Message& message);
 /// Roughly what the message occupies in a queue.
 std::size_t size_bytes(const Message& message);
-/// One line for golden files and logs: "AppendEntries 1->2 term=3 prev=4/2 entries=[5..7] commit=4".
+/// One line for golden files and logs: "AppendEntries 1->2 term=3 prev=4/2 entries=[5..7]
+/// commit=4".
 std::string to_string(const Message& message);
 
 }  // namespace raft

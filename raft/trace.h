@@ -14,8 +14,8 @@ enum class TraceKind : std::uint8_t {
   kBecamePreCandidate,
   kBecameCandidate,
   kBecameLeader,
-  kSteppedDown,         // a leader gave up; detail says why
-  kLeaderChanged,       // peer leads now, or nobody (peer zero)
+  kSteppedDown,    // a leader gave up; detail says why
+  kLeaderChanged,  // peer leads now, or nobody (peer zero)
   kVoteGranted,
   kVoteRefused,
   kSupportWithdrawn,    // from a leader without progress

@@ -1,0 +1,273 @@
+// Elections (Raft paper section 5.2; thesis sections 3.10, 4.2.3 and 9.6; DESIGN section 7). Pure.
+#include <utility>
+
+#include "base/check.h"
+#include "raft/impl.h"
+#include "raft/names.h"
+
+namespace raft {
+
+void Core::Impl::set_hard_state(const HardState& hard_state) {
+  hard_state_ = hard_state;
+  persistence_.write_hard_state(hard_state);
+}
+
+void Core::Impl::reset_election_timer() {
+  election_ticks_ = 0;
+  const std::uint32_t floor = options_.election_ticks;
+  election_timeout_ = static_cast<std::uint32_t>(random_.between(floor, 2 * floor - 1));
+}
+
+/// The leader's connection broke: its process is likely gone, so do not wait for a whole timeout.
+void Core::Impl::shorten_election_timer() {
+  const auto wait = static_cast<std::uint32_t>(random_.between(1, 2 * options_.heartbeat_ticks));
+  election_ticks_ = 0;
+  election_timeout_ = wait;
+}
+
+// ---- Roles ----
+
+/// `why` is told if this ends a leadership. The timer starts anew where the role changes or a
+/// leader is known, so that a higher term alone keeps nobody from its own election.
+void Core::Impl::become_follower(Term new_term, MemberId new_leader, const std::string& why) {
+  const bool was_follower = follower() != nullptr;
+  if (Leader* lead = leader()) abandon(*lead, why);
+  if (new_term > term()) set_hard_state({new_term, MemberId(), Opening()});
+  role_ = Follower{new_leader};
+  if (!was_follower) trace(TraceKind::kBecameFollower, Index(), new_leader);
+  if (!was_follower || new_leader) reset_election_timer();
+}
+
+void Core::Impl::become_pre_candidate() {
+  PreCandidate candidate;
+  candidate.granted.insert(options_.self);
+  if (const Follower* was = follower(); was != nullptr && was->withdrawn) {
+    candidate.forsaken = was->leader;
+  }
+  role_ = std::move(candidate);
+  reset_election_timer();
+  trace(TraceKind::kBecamePreCandidate, log_.last());
+  ask_for_votes();
+  count_votes();
+}
+
+void Core::Impl::become_candidate(bool transfer) {
+  set_hard_state({term().next(), options_.self, options_.opening});
+  role_ = Candidate{transfer, {}, 0};
+  reset_election_timer();
+  trace(TraceKind::kBecameCandidate, log_.last(), MemberId(), transfer ? "asked to" : "");
+  ask_for_votes();
+}
+
+void Core::Impl::become_leader() {
+  CHECK(may_campaign() && persistence_.hard_state_durable(), "only a sound member leads");
+  const std::map<MemberId, Incarnation> granted = std::get<Candidate>(role_).granted;
+  Leader lead;
+  lead.first_index = log_.last().next();
+  for (const auto& [id, peer] : peers_) lead.progress.emplace(id, Progress(lead.first_index));
+  for (Index i = commit_.next(); i <= log_.last(); i = i.next()) {
+    lead.uncommitted_bytes += log_.size_at(i);
+  }
+  role_ = std::move(lead);
+  trace(TraceKind::kBecameLeader, log_.last());
+  if (configuration().unbound()) {
+    Configuration bound = configuration();
+    for (Voter& voter : bound.voters) voter.incarnation = granted.at(voter.id);
+    trace(TraceKind::kConfigurationBound, log_.last().next());
+    append_own(EntryKind::kConfiguration, HybridTime(), encode(bound));
+  } else {
+    append_own(EntryKind::kEmpty, HybridTime(), "");
+  }
+  send_heartbeats();
+  replicate_all();
+}
+
+// ---- The timer ----
+
+void Core::Impl::tick_election() {
+  if (Follower* each = follower()) ++each->silent_ticks;
+  std::uint32_t* resend = nullptr;
+  if (auto* candidate = std::get_if<PreCandidate>(&role_)) resend = &candidate->resend_ticks;
+  if (auto* candidate = std::get_if<Candidate>(&role_)) resend = &candidate->resend_ticks;
+  if (++election_ticks_ >= election_timeout_) {
+    if (may_campaign()) {
+      become_pre_candidate();
+      return;
+    }
+    reset_election_timer();
+    if (follower() == nullptr || follower()->leader) role_ = Follower();
+    return;
+  }
+  if (resend != nullptr && ++*resend >= options_.heartbeat_ticks) {
+    *resend = 0;
+    if (persistence_.hard_state_durable()) ask_for_votes();
+  }
+}
+
+bool Core::Impl::may_campaign() const {
+  return !failed_ && !quarantined_ && !stalled_ && log_complete_ && is_voter();
+}
+
+bool Core::Impl::is_voter() const {
+  const Voter* self = configuration().find(options_.self);
+  return self != nullptr && (!self->incarnation || self->incarnation == options_.incarnation);
+}
+
+// ---- Asking ----
+
+void Core::Impl::ask_for_votes() {
+  const auto* pre = std::get_if<PreCandidate>(&role_);
+  const auto* real = std::get_if<Candidate>(&role_);
+  CHECK(pre != nullptr || real != nullptr);
+  for (const auto& [id, peer] : peers_) {
+    if (pre != nullptr ? pre->granted.contains(id) : real->granted.contains(id)) continue;
+    RequestVote body;
+    body.pre_vote = pre != nullptr;
+    body.transfer = real != nullptr && real->transfer;
+    body.last_index = log_.last();
+    body.last_term = log_.last_term();
+    Outgoing& out = send(id, body);
+    if (pre != nullptr) out.message.term = term().next();
+  }
+}
+
+/// Before its configuration is bound the cluster needs every voter (DESIGN section 5.2).
+std::size_t Core::Impl::votes_needed() const {
+  return configuration().unbound() ? configuration().voters.size() : configuration().quorum();
+}
+
+/// The own vote counts like any other: once it is durable.
+void Core::Impl::count_votes() {
+  if (const auto* pre = std::get_if<PreCandidate>(&role_)) {
+    if (pre->granted.size() >= votes_needed()) become_candidate(false);
+  } else if (auto* real = std::get_if<Candidate>(&role_)) {
+    if (!persistence_.hard_state_durable()) return;
+    real->granted.emplace(options_.self, options_.incarnation);
+    if (real->granted.size() >= votes_needed()) become_leader();
+  }
+}
+
+void Core::Impl::on_message(const Message& message, const RequestVoteReply& body) {
+  if (!body.granted || !peer_counts(message.from)) return;
+  if (body.pre_vote) {
+    auto* pre = std::get_if<PreCandidate>(&role_);
+    if (pre == nullptr || message.term != term().next()) return;
+    pre->granted.insert(message.from);
+  } else {
+    auto* real = std::get_if<Candidate>(&role_);
+    if (real == nullptr) return;
+    real->granted[message.from] = message.incarnation;
+  }
+  count_votes();
+}
+
+// ---- Answering ----
+
+/// Whether a live leader is known, so that nobody else needs to be helped (thesis section 4.2.3).
+bool Core::Impl::sticky() const {
+  if (leader() != nullptr) return true;
+  const Follower* each = follower();
+  return each != nullptr && each->leader && !each->withdrawn &&
+         each->silent_ticks < options_.election_ticks;
+}
+
+bool Core::Impl::up_to_date(const RequestVote& body) const {
+  if (body.last_term != log_.last_term()) return body.last_term > log_.last_term();
+  return body.last_index >= log_.last();
+}
+
+void Core::Impl::on_message(const Message& message, const RequestVote& body) {
+  std::string why;
+  if (quarantined_) {
+    why = "quarantined";
+  } else if (!is_voter()) {
+    why = "not a voter";
+  } else if (!up_to_date(body)) {
+    why = "its log ends before ours";
+  } else if (body.pre_vote) {
+    if (stalled_) why = "stalled";
+    if (sticky()) why = "a live leader is known";
+    if (message.term <= term()) why = "its term is not above ours";
+  } else {
+    // A vote is repeated only to the same opening of the same member.
+    const bool repeated =
+        hard_state_.vote == message.from && hard_state_.vote_opening == message.opening;
+    if (hard_state_.vote && !repeated) why = "voted for " + show(hard_state_.vote);
+  }
+  const bool granted = why.empty();
+  trace(granted ? TraceKind::kVoteGranted : TraceKind::kVoteRefused, Index(), message.from,
+        body.pre_vote ? (granted ? "pre-vote" : "pre-vote: " + why) : why);
+  if (granted && !body.pre_vote) {
+    if (!hard_state_.vote) set_hard_state({term(), message.from, message.opening});
+    if (follower() == nullptr) become_follower(term(), MemberId(), "voted for another");
+    reset_election_timer();
+  }
+  reply(message, RequestVoteReply{body.pre_vote, granted}, granted && !body.pre_vote);
+  // A granted pre-vote answers for the term that was asked about, which nobody is in yet.
+  if (granted && body.pre_vote) outgoing_.back().message.term = message.term;
+}
+
+// ---- Giving up ----
+
+/// In memory alone: no disk, no apply and no answer is needed (DESIGN promise 5).
+void Core::Impl::give_up_leadership(const std::string& why) {
+  if (leader() == nullptr) return;
+  const MemberId next = successor();
+  if (next) send(next, TimeoutNow());
+  become_follower(term(), MemberId(), why);
+  if (next) trace(TraceKind::kHandedOver, Index(), next);
+}
+
+/// Ends what only a leader can promise. Proposals that are not committed may still be, by others.
+void Core::Impl::abandon(Leader& lead, const std::string& why) {
+  for (const PendingProposal& each : lead.proposals) {
+    output_.outcomes.push_back({each.id, base::Code::kLeadershipLost, term(), each.index});
+  }
+  lead.proposals.clear();
+  for (const std::uint64_t id : lead.reads.abandon()) {
+    output_.reads.push_back({id, base::Code::kNotLeader, Index()});
+  }
+  step_down_reason_ = why;
+  trace(TraceKind::kSteppedDown, Index(), MemberId(), why);
+}
+
+/// The sound voter with the longest log, if the others could elect it without this member.
+MemberId Core::Impl::successor() const {
+  std::size_t sound = 0;
+  MemberId best;
+  Index best_match;
+  for (const auto& [id, peer] : peers_) {
+    const bool fresh = peer.silent_ticks < options_.check_quorum_ticks;
+    if (!peer.counts() || !fresh || peer.progress.stalled) continue;
+    ++sound;
+    const Index match = leader()->progress.at(id).match();
+    if (!best || match > best_match) {
+      best = id;
+      best_match = match;
+    }
+  }
+  return sound >= configuration().quorum() ? best : MemberId();
+}
+
+/// Called whenever pending work aged, completed, or the detectors outside spoke.
+void Core::Impl::review_health() {
+  const std::string reason = stall_.reason(options_.stall_ticks);
+  if (reason.empty()) {
+    if (stalled_) trace(TraceKind::kRecovered, Index(), MemberId(), stall_reason_);
+    stalled_ = false;
+    stall_reason_.clear();
+    return;
+  }
+  stall_reason_ = reason;
+  if (!stalled_) {
+    stalled_ = true;
+    trace(TraceKind::kStalled, Index(), MemberId(), reason);
+  }
+  if (leader() != nullptr) {
+    if (options_.step_down_on_stall) give_up_leadership(reason);
+  } else if (follower() == nullptr) {
+    become_follower(term(), MemberId(), reason);
+  }
+}
+
+}  // namespace raft

@@ -1,0 +1,226 @@
+// Core::Impl: the state of one member and what its source files share. Private to raft/.
+//
+// core.cc dispatches inputs and ends each step; election.cc holds section 5.2 of the Raft paper and
+// chapter 9 of the thesis; leader.cc and follower.cc the two sides of section 5.3; reads.cc section
+// 6.4 of the thesis; status.cc what is seen from outside.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/random.h"
+#include "raft/core.h"
+#include "raft/invariants.h"
+#include "raft/log.h"
+#include "raft/peers.h"
+#include "raft/persistence.h"
+#include "raft/progress.h"
+#include "raft/read_index.h"
+#include "raft/stall.h"
+
+namespace raft {
+
+// ---- Roles: a variant, so that a leader's fields exist only in a leader ----
+
+struct Follower {
+  MemberId leader;                 // zero: none known
+  bool withdrawn = false;          // support was withdrawn from `leader`: it makes no progress
+  std::uint32_t silent_ticks = 0;  // since `leader` was heard and supported
+};
+struct PreCandidate {
+  std::set<MemberId> granted;
+  MemberId forsaken;  // the leader from which support was withdrawn; zero: none
+  std::uint32_t resend_ticks = 0;
+};
+struct Candidate {
+  bool transfer = false;                    // the leader asked for this election
+  std::map<MemberId, Incarnation> granted;  // self only once its own vote is durable
+  std::uint32_t resend_ticks = 0;
+};
+struct PendingProposal {
+  std::uint64_t id = 0;
+  Index index;
+};
+struct Leader {
+  Index first_index;  // of its first entry: no reads before that is committed
+  std::map<MemberId, Progress> progress;
+  std::deque<PendingProposal> proposals;  // appended and not committed, by index
+  std::size_t uncommitted_bytes = 0;      // of the entries above commit
+  std::uint32_t heartbeat_ticks = 0;      // since the last round of heartbeats
+  ReadIndex reads;
+};
+
+class Core::Impl {
+ public:
+  Impl(Options options, Recovered recovered);
+  Output step(Input input);
+  CoreStatus status() const;
+
+ private:
+  /// What a message rests on; it leaves once that is durable (section 6, rule 1).
+  struct Outgoing {
+    Message message;
+    bool on_vote = false;  // the newest hard state
+    Index on_index;        // the log up to here
+  };
+  /// A configuration and the index of the entry that set it.
+  struct SetConfiguration {
+    Index index;
+    Configuration configuration;
+  };
+
+  // ---- core.cc: inputs, and the end of a step ----
+  void on(const Tick& tick);
+  void on(const Receive& receive);
+  void on(const LinkUp& link);
+  void on(const LinkDown& link);
+  void on(Propose& propose);
+  void on(const ReadBarrier& barrier);
+  void on(const Persisted& persisted);
+  void on(const PersistFailed& failed);
+  void on(const Loaded& loaded);
+  void on(const Applied& applied);
+  void on(const LogCut& cut);
+  void on(const SelfAssessment& assessment);
+  void on(const StepDown& step_down);
+  void tick_once();
+  void slept(std::uint32_t ticks);
+  void finish_step();
+  void hand_to_apply();
+  void release_messages();
+  void note_leader();
+  Watermarks watermarks() const;
+
+  // ---- core.cc: sending, the one place ----
+  Outgoing& send(MemberId to, MessageBody body);
+  void reply(const Message& to, MessageBody body, bool on_vote = false, Index on_index = Index());
+  void trace(TraceKind kind, Index index = Index(), MemberId peer = MemberId(),
+             std::string detail = "");
+
+  // ---- receive.cc: envelopes, openings, terms ----
+  void receive(const Message& message);
+  Peer* admit(const Message& message);
+  void refuse(const Message& message, RefusalReason reason, Peer& peer);
+  void forget_opening(MemberId peer);
+  bool settle_term(const Message& message);
+  void answer_old_term(const Message& message);
+  void on_message(const Message& message, const RequestVote& body);
+  void on_message(const Message& message, const RequestVoteReply& body);
+  void on_message(const Message& message, const AppendEntries& body);
+  void on_message(const Message& message, const AppendEntriesReply& body);
+  void on_message(const Message& message, const Heartbeat& body);
+  void on_message(const Message& message, const HeartbeatReply& body);
+  void on_message(const Message& message, const TimeoutNow& body);
+  void on_message(const Message& message, const Refusal& body);
+  void enter_quarantine(const std::string& reason);
+
+  // ---- election.cc ----
+  void become_follower(Term term, MemberId leader, const std::string& why);
+  void become_pre_candidate();
+  void become_candidate(bool transfer);
+  void become_leader();
+  void tick_election();
+  void ask_for_votes();
+  void count_votes();
+  void reset_election_timer();
+  void shorten_election_timer();
+  bool may_campaign() const;
+  bool sticky() const;
+  bool up_to_date(const RequestVote& body) const;
+  std::size_t votes_needed() const;
+  void set_hard_state(const HardState& hard_state);
+  void give_up_leadership(const std::string& why);
+  void abandon(Leader& leader, const std::string& why);
+  MemberId successor() const;
+  void review_health();
+
+  // ---- leader.cc ----
+  void tick_leader();
+  bool has_quorum() const;
+  void send_heartbeats();
+  void replicate(MemberId peer);
+  void replicate_all();
+  bool send_append(MemberId peer, Progress& progress);
+  void send_entries(MemberId peer, Progress& progress, Index from, std::vector<EntryPtr> entries);
+  void append_own(EntryKind kind, HybridTime at_least, std::string payload);
+  void advance_commit();
+  bool peer_is_silent(MemberId peer) const;
+
+  // ---- follower.cc ----
+  bool adopt_leader(const Message& message);
+  bool lacks_progress(const ProgressReport& report) const;
+  bool sound(const Message& message, const AppendEntries& body) const;
+  bool agrees(const Message& message, const AppendEntries& body);
+  bool take_entries(const Message& message, const AppendEntries& body);
+  void reject(const Message& message, Index previous, Index hint, bool diverged);
+  void diverged(const Message& message, Index index, const std::string& why);
+
+  // ---- replication.cc: what both sides do to log and commit ----
+  void append_entry(EntryPtr entry);
+  void truncate(Index from);
+  void commit_to(Index index);
+  const Configuration& configuration() const { return configurations_.back().configuration; }
+  void sync_peers();
+  Index own_match() const;
+  bool peer_counts(MemberId peer) const;
+  Index cut_floor() const;
+  ProgressReport report() const;
+
+  // ---- reads.cc ----
+  bool can_read() const;
+  void open_round();
+  void close_round();
+
+  Leader* leader() { return std::get_if<Leader>(&role_); }
+  const Leader* leader() const { return std::get_if<Leader>(&role_); }
+  Follower* follower() { return std::get_if<Follower>(&role_); }
+  const Follower* follower() const { return std::get_if<Follower>(&role_); }
+  MemberId known_leader() const;
+  Term term() const { return hard_state_.term; }
+  bool is_voter() const;
+  base::Code refusal_code() const;
+
+  const Options options_;
+  base::Random random_;
+  Log log_;
+  Persistence persistence_;
+  const Ordinal recovered_ordinal_;
+  HardState hard_state_;  // as decided; changed by set_hard_state only
+  std::vector<SetConfiguration> configurations_;
+  std::map<MemberId, Peer> peers_;  // every voter but self
+  std::variant<Follower, PreCandidate, Candidate, Leader> role_;
+
+  Index commit_;
+  Index apply_asked_;  // handed to apply up to here
+  Index applied_;
+  std::size_t unapplied_bytes_ = 0;  // of the committed entries above applied_
+  const bool log_complete_;          // false: the log begins above the state; nothing is applied
+  Index told_cut_floor_;             // by the leader
+
+  std::uint32_t election_ticks_ = 0;    // since the timer was reset
+  std::uint32_t election_timeout_ = 0;  // in [T, 2T), or short after the leader's link went
+  std::uint64_t round_counter_ = 0;     // of RoundTokens, over all terms of this opening
+  std::deque<Ordinal> deferred_;        // what is waited for by messages that are outside already
+
+  Stall stall_;
+  bool stalled_ = false;
+  std::string stall_reason_;
+  bool quarantined_ = false;
+  std::string quarantine_reason_;
+  bool failed_ = false;
+  std::string step_down_reason_;
+  std::set<MemberId> unknown_to_;  // members that refuse this data directory
+  MemberId noted_leader_;          // as last traced
+  std::uint64_t leader_changes_ = 0;
+
+  // Of the step in progress.
+  Output output_;
+  std::vector<Outgoing> outgoing_;
+};
+
+}  // namespace raft

@@ -1,0 +1,183 @@
+// The leader's side of replication (Raft paper sections 5.3 and 5.4.2) and its heartbeats. Pure.
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "base/check.h"
+#include "raft/impl.h"
+
+namespace raft {
+
+void Core::Impl::tick_leader() {
+  Leader& lead = *leader();
+  const std::uint32_t watchdog_ticks = std::max(options_.election_ticks / 2, 1u);
+  for (auto& [id, progress] : lead.progress) {
+    const bool was_pipelined = progress.state() == Progress::State::kReplicate;
+    const bool behind = progress.match() < log_.last();
+    const bool busy = peers_.at(id).progress.log_pending_ticks >= watchdog_ticks &&
+                      peers_.at(id).silent_ticks < watchdog_ticks;
+    if (progress.tick(behind, busy, watchdog_ticks) && was_pipelined) {
+      trace(TraceKind::kPeerProbing, progress.next(), id, "no answer");
+    }
+    replicate(id);
+  }
+  if (!has_quorum()) {
+    become_follower(term(), MemberId(),
+                    "no quorum for " + std::to_string(options_.check_quorum_ticks) + " ticks");
+    return;
+  }
+  if (++lead.heartbeat_ticks >= options_.heartbeat_ticks) send_heartbeats();
+}
+
+/// Check-quorum: a voter stands behind this leader if it lately supported it, and if it takes in
+/// entries where there are any. The latter finds links that carry small messages only.
+bool Core::Impl::has_quorum() const {
+  std::size_t standing = is_voter() && !quarantined_ ? 1 : 0;
+  for (const auto& [id, progress] : leader()->progress) {
+    const bool supports = progress.supported_ticks() < options_.check_quorum_ticks;
+    const bool takes_entries = progress.stuck_ticks() < 2 * options_.check_quorum_ticks;
+    if (peer_counts(id) && supports && takes_entries) ++standing;
+  }
+  return standing >= configuration().quorum();
+}
+
+void Core::Impl::send_heartbeats() {
+  Leader& lead = *leader();
+  lead.heartbeat_ticks = 0;
+  const ReadIndex::Round* round = lead.reads.round();
+  const RoundToken token =
+      round != nullptr ? round->token : RoundToken{term(), options_.opening.epoch, round_counter_};
+  for (const auto& [id, progress] : lead.progress) {
+    const Index commit = std::min(commit_, progress.match());
+    Outgoing& out = send(id, Heartbeat{commit, token, cut_floor(), report()});
+    out.message.to_opening = peers_.at(id).opening;
+  }
+}
+
+void Core::Impl::on_message(const Message& message, const HeartbeatReply& body) {
+  Leader* lead = leader();
+  if (lead == nullptr || !body.supports) return;
+  lead->progress.at(message.from).supported();
+  if (!peer_counts(message.from)) return;
+  lead->reads.confirm(message.from, body.round);
+  close_round();
+  open_round();
+}
+
+// ---- AppendEntries ----
+
+void Core::Impl::replicate_all() {
+  for (const auto& [id, progress] : leader()->progress) replicate(id);
+}
+
+/// Sends what the follower's window takes.
+void Core::Impl::replicate(MemberId peer) {
+  Progress& progress = leader()->progress.at(peer);
+  while (progress.may_send(options_.window_messages, options_.window_bytes)) {
+    const bool nothing_left = progress.next() > log_.last();
+    if (progress.state() == Progress::State::kReplicate && nothing_left) return;
+    if (!send_append(peer, progress)) return;
+  }
+}
+
+/// Returns false if the entries must be loaded first.
+bool Core::Impl::send_append(MemberId peer, Progress& progress) {
+  const Index from = std::max(progress.next(), log_.first());
+  const bool in_memory = from >= log_.cached_from() && from <= log_.last();
+  if (progress.state() == Progress::State::kProbe) {
+    // A question to a silent peer, or one below the payloads in memory, goes without entries.
+    const bool filled = in_memory && !peer_is_silent(peer);
+    send_entries(peer, progress, from,
+                 filled ? log_.slice(from, options_.append_bytes) : std::vector<EntryPtr>());
+    return true;
+  }
+  if (in_memory) {
+    send_entries(peer, progress, from, log_.slice(from, options_.append_bytes));
+    return true;
+  }
+  if (progress.may_load()) {
+    progress.load_asked(options_.stall_ticks);
+    output_.loads.push_back({peer, from, log_.cached_from().previous(), options_.append_bytes});
+  }
+  return false;
+}
+
+void Core::Impl::send_entries(MemberId peer, Progress& progress, Index from,
+                              std::vector<EntryPtr> entries) {
+  std::size_t bytes = 0;
+  for (const EntryPtr& entry : entries) bytes += entry->size_bytes();
+  AppendEntries body;
+  body.previous_index = from.previous();
+  body.previous_term = log_.term_at(body.previous_index);
+  body.previous_hash = log_.hash_at(body.previous_index);
+  body.commit = commit_;
+  body.cut_floor = cut_floor();
+  progress.sent(body.previous_index + entries.size(), bytes);
+  body.entries = std::move(entries);
+  send(peer, std::move(body));
+}
+
+void Core::Impl::on_message(const Message& message, const AppendEntriesReply& body) {
+  Leader* lead = leader();
+  if (lead == nullptr) return;
+  Progress& progress = lead->progress.at(message.from);
+  if (body.success) {
+    if (body.match > log_.last()) return;  // no honest follower says so
+    if (progress.acknowledged(body.match)) {
+      trace(TraceKind::kPeerReplicating, progress.next(), message.from);
+    }
+    advance_commit();
+  } else {
+    const bool was_pipelined = progress.state() == Progress::State::kReplicate;
+    const bool current = progress.rejected(body.match, body.hint, body.diverged);
+    if (body.diverged && current) {
+      trace(TraceKind::kDiverged, body.match, message.from,
+            "the follower's entry has another hash");
+    } else if (current && was_pipelined) {
+      trace(TraceKind::kPeerProbing, progress.next(), message.from, "rejected");
+    }
+  }
+  replicate(message.from);
+}
+
+bool Core::Impl::peer_is_silent(MemberId peer) const {
+  const Peer& each = peers_.at(peer);
+  return each.opening.epoch != 0 && each.silent_ticks > options_.election_ticks;
+}
+
+// ---- Own entries and the commit index ----
+
+void Core::Impl::append_own(EntryKind kind, HybridTime at_least, std::string payload) {
+  auto entry = std::make_shared<Entry>();
+  entry->term = term();
+  entry->index = log_.last().next();
+  entry->kind = kind;
+  entry->time = std::max(at_least, HybridTime(log_.last_time().value + 1));
+  entry->payload = std::move(payload);
+  entry->hash = chain_hash(log_.last_hash(), *entry);
+  leader()->uncommitted_bytes += entry->size_bytes();
+  append_entry(std::move(entry));
+}
+
+/// Counts the own disk like any other, and only entries of the own term (section 5.4.2).
+void Core::Impl::advance_commit() {
+  std::vector<Index> matches;
+  for (const Voter& voter : configuration().voters) {
+    if (voter.id == options_.self) {
+      matches.push_back(own_match());
+    } else if (peer_counts(voter.id)) {
+      matches.push_back(leader()->progress.at(voter.id).match());
+    } else {
+      matches.push_back(Index());
+    }
+  }
+  const std::size_t quorum = configuration().quorum();
+  CHECK(quorum <= matches.size());
+  std::sort(matches.begin(), matches.end(), std::greater<>());
+  const Index index = matches[quorum - 1];
+  if (index <= commit_ || log_.term_at(index) != term()) return;
+  commit_to(index);
+  open_round();
+}
+
+}  // namespace raft

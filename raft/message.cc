@@ -1,0 +1,100 @@
+#include "raft/message.h"
+
+#include "raft/names.h"
+
+namespace raft {
+namespace {
+
+constexpr std::size_t kEnvelopeBytes = 200;
+
+std::string show(const ProgressReport& report) {
+  std::string text = " last=" + raft::show(report.last) + " durable=" + raft::show(report.durable) +
+                     " committed=" + raft::show(report.commit) +
+                     " applied=" + raft::show(report.applied);
+  if (report.log_pending_ticks) text += " log-pending=" + std::to_string(report.log_pending_ticks);
+  if (report.apply_pending_ticks) {
+    text += " apply-pending=" + std::to_string(report.apply_pending_ticks);
+  }
+  if (report.stalled) text += " stalled";
+  if (report.quarantined) text += " quarantined";
+  return text;
+}
+
+std::string show(const RoundToken& round) {
+  return raft::show(round.term) + "/" + std::to_string(round.epoch) + "/" +
+         std::to_string(round.counter);
+}
+
+/// The name of a body and what stands after the term.
+struct Described {
+  std::string name;
+  std::string rest;
+};
+
+struct Describe {
+  Described operator()(const RequestVote& body) const {
+    return {body.pre_vote ? "PreVote" : "RequestVote", " last=" + raft::show(body.last_index) +
+                                                           "/" + raft::show(body.last_term) +
+                                                           (body.transfer ? " transfer" : "")};
+  }
+  Described operator()(const RequestVoteReply& body) const {
+    return {body.pre_vote ? "PreVoteReply" : "RequestVoteReply",
+            body.granted ? " granted" : " refused"};
+  }
+  Described operator()(const AppendEntries& body) const {
+    std::string entries = "[]";
+    if (!body.entries.empty()) {
+      entries = "[" + raft::show(body.entries.front()->index) + ".." +
+                raft::show(body.entries.back()->index) + "]";
+    }
+    return {"AppendEntries", " prev=" + raft::show(body.previous_index) + "/" +
+                                 raft::show(body.previous_term) + " entries=" + entries +
+                                 " commit=" + raft::show(body.commit)};
+  }
+  Described operator()(const AppendEntriesReply& body) const {
+    std::string rest =
+        body.success ? " ok match=" + raft::show(body.match)
+                     : " rejected=" + raft::show(body.match) + " hint=" + raft::show(body.hint);
+    if (body.diverged) rest += " diverged";
+    return {"AppendEntriesReply", rest + show(body.progress)};
+  }
+  Described operator()(const Heartbeat& body) const {
+    return {"Heartbeat", " commit=" + raft::show(body.commit) + " round=" + show(body.round) +
+                             " floor=" + raft::show(body.cut_floor) + show(body.progress)};
+  }
+  Described operator()(const HeartbeatReply& body) const {
+    return {"HeartbeatReply", " round=" + show(body.round) +
+                                  (body.supports ? " supports" : " withdrawn") +
+                                  show(body.progress)};
+  }
+  Described operator()(const TimeoutNow&) const { return {"TimeoutNow", ""}; }
+  Described operator()(const Refusal& body) const {
+    return {"Refusal", body.reason == RefusalReason::kRolledBack
+                           ? " rolled-back remembered=" + raft::show(body.remembered)
+                           : " unknown-incarnation"};
+  }
+};
+
+}  // namespace
+
+Lane lane_of(const Message& message) {
+  const bool bulk = std::holds_alternative<AppendEntries>(message.body) ||
+                    std::holds_alternative<AppendEntriesReply>(message.body);
+  return bulk ? Lane::kBulk : Lane::kLiveness;
+}
+
+std::size_t size_bytes(const Message& message) {
+  std::size_t bytes = kEnvelopeBytes;
+  if (const auto* append = std::get_if<AppendEntries>(&message.body)) {
+    for (const EntryPtr& entry : append->entries) bytes += entry->size_bytes();
+  }
+  return bytes;
+}
+
+std::string to_string(const Message& message) {
+  const Described described = std::visit(Describe(), message.body);
+  return described.name + " " + show(message.from) + "->" + show(message.to) +
+         " term=" + show(message.term) + described.rest;
+}
+
+}  // namespace raft

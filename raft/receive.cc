@@ -1,0 +1,134 @@
+// What every message passes first: the envelope, the sender's opening, the term (Raft paper section
+// 5.1; DESIGN sections 5.2, 5.3 and 6, rule 5). Pure.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "raft/impl.h"
+#include "raft/names.h"
+
+namespace raft {
+
+void Core::Impl::receive(const Message& message) {
+  if (admit(message) == nullptr) return;
+  if (!settle_term(message)) return;
+  std::visit([&](const auto& body) { on_message(message, body); }, message.body);
+}
+
+/// The sender, if its message counts; otherwise it was told why, or the message was none of ours.
+Peer* Core::Impl::admit(const Message& message) {
+  const auto found = peers_.find(message.from);
+  if (message.to != options_.self || found == peers_.end()) return nullptr;
+  Peer& peer = found->second;
+  const Voter* voter = configuration().find(message.from);
+  CHECK(voter != nullptr, "peers are the voters");
+  if (voter->incarnation && voter->incarnation != message.incarnation) {
+    refuse(message, RefusalReason::kUnknownIncarnation, peer);
+    return nullptr;
+  }
+  if (peer.heard && peer.incarnation != message.incarnation) {
+    // Nothing is bound yet, so a member may still begin anew.
+    const bool link_up = peer.link_up;
+    peer = Peer();
+    peer.link_up = link_up;
+    forget_opening(message.from);
+  }
+  const Verdict verdict = judge(peer, message);
+  if (verdict == Verdict::kRolledBack || verdict == Verdict::kStale) {
+    refuse(message, RefusalReason::kRolledBack, peer);
+    if (verdict == Verdict::kRolledBack) peer.refused = true;
+    return nullptr;
+  }
+  const bool reset = verdict == Verdict::kNewOpening && peer.opening.epoch != 0;
+  remember(peer, message);
+  if (reset) forget_opening(message.from);
+  if (is_reply(message) && message.to_opening != options_.opening) return nullptr;
+  return &peer;
+}
+
+/// Tells an opening that it counts for nothing here. Refusals themselves are never answered.
+void Core::Impl::refuse(const Message& message, RefusalReason reason, Peer& peer) {
+  const bool rolled_back = reason == RefusalReason::kRolledBack;
+  if (peer.traced_refusal != message.opening) {
+    peer.traced_refusal = message.opening;
+    trace(TraceKind::kPeerRefused, Index(), message.from,
+          rolled_back ? "its opening is older than what was heard from it"
+                      : "another data directory than the one that is bound");
+  }
+  if (std::holds_alternative<Refusal>(message.body)) return;
+  const Ordinal remembered = rolled_back ? std::max(peer.durable_before, peer.durable) : Ordinal();
+  reply(message, Refusal{reason, remembered});
+}
+
+/// Section 6, rule 5: nothing that was believed of an earlier opening holds for this one.
+void Core::Impl::forget_opening(MemberId peer) {
+  trace(TraceKind::kPeerReset, Index(), peer);
+  if (auto* candidate = std::get_if<Candidate>(&role_)) candidate->granted.erase(peer);
+  if (auto* candidate = std::get_if<PreCandidate>(&role_)) candidate->granted.erase(peer);
+  if (Leader* lead = leader()) {
+    lead->progress.at(peer).reset(log_.last().next());
+    lead->reads.forget(peer);
+  }
+}
+
+/// Raises the term or answers an old one. Returns whether the body is to be looked at.
+bool Core::Impl::settle_term(const Message& message) {
+  if (std::holds_alternative<Refusal>(message.body)) return true;
+  const auto* vote = std::get_if<RequestVote>(&message.body);
+  const auto* vote_reply = std::get_if<RequestVoteReply>(&message.body);
+  // Both name a term that nobody is in yet.
+  if (vote != nullptr && vote->pre_vote) return true;
+  if (vote_reply != nullptr && vote_reply->pre_vote && vote_reply->granted) return true;
+  if (message.term < term()) {
+    answer_old_term(message);
+    return false;
+  }
+  if (message.term == term()) return true;
+  if (vote != nullptr && !vote->transfer && sticky()) {
+    trace(TraceKind::kVoteRefused, Index(), message.from, "a live leader is known");
+    return false;
+  }
+  const bool leads = std::holds_alternative<AppendEntries>(message.body) ||
+                     std::holds_alternative<Heartbeat>(message.body);
+  become_follower(message.term, leads ? message.from : MemberId(),
+                  "member " + show(message.from) + " is in term " + show(message.term));
+  return true;
+}
+
+/// An answer in the newer term makes a deposed leader or candidate step down.
+void Core::Impl::answer_old_term(const Message& message) {
+  if (std::holds_alternative<RequestVote>(message.body)) {
+    reply(message, RequestVoteReply{});
+  } else if (const auto* append = std::get_if<AppendEntries>(&message.body)) {
+    reject(message, append->previous_index, log_.last(), false);
+  } else if (const auto* heartbeat = std::get_if<Heartbeat>(&message.body)) {
+    reply(message, HeartbeatReply{heartbeat->round, false, report()});
+  }
+}
+
+void Core::Impl::on_message(const Message& message, const TimeoutNow&) {
+  if (leader() == nullptr && may_campaign()) become_candidate(true);
+  static_cast<void>(message);
+}
+
+void Core::Impl::on_message(const Message& message, const Refusal& body) {
+  if (body.reason == RefusalReason::kRolledBack) {
+    if (!quarantined_) {
+      enter_quarantine("member " + show(message.from) + " remembers ordinal " +
+                       show(body.remembered) + ", this opening recovered " +
+                       show(recovered_ordinal_));
+    }
+  } else if (unknown_to_.insert(message.from).second) {
+    trace(TraceKind::kPeerRefused, Index(), message.from, "it does not know this data directory");
+  }
+}
+
+void Core::Impl::enter_quarantine(const std::string& reason) {
+  quarantined_ = true;
+  quarantine_reason_ = reason;
+  output_.quarantine = reason;
+  trace(TraceKind::kQuarantined, Index(), MemberId(), reason);
+  if (follower() == nullptr) become_follower(term(), MemberId(), "quarantined: " + reason);
+}
+
+}  // namespace raft

@@ -1,0 +1,61 @@
+// What can be seen of a core from outside. Pure.
+#include "base/check.h"
+#include "raft/impl.h"
+
+namespace raft {
+
+std::string_view name_of(Role role) {
+  switch (role) {
+    case Role::kFollower:
+      return "follower";
+    case Role::kPreCandidate:
+      return "pre-candidate";
+    case Role::kCandidate:
+      return "candidate";
+    case Role::kLeader:
+      return "leader";
+  }
+  CHECK(false, "a role without a name");
+  return "";
+}
+
+MemberId Core::Impl::known_leader() const {
+  if (leader() != nullptr) return options_.self;
+  return follower() != nullptr ? follower()->leader : MemberId();
+}
+
+base::Code Core::Impl::refusal_code() const {
+  if (failed_) return base::Code::kUnavailable;
+  return known_leader() ? base::Code::kNotLeader : base::Code::kNoLeader;
+}
+
+CoreStatus Core::Impl::status() const {
+  CoreStatus status;
+  status.role = static_cast<Role>(role_.index());
+  status.term = term();
+  status.durable_term = persistence_.durable_hard_state().term;
+  status.leader = known_leader();
+  status.first = log_.first();
+  status.last = log_.last();
+  status.durable = persistence_.durable_index();
+  status.commit = commit_;
+  status.applied = applied_;
+  status.cut_floor = cut_floor();
+  status.last_hash = log_.last_hash();
+  status.stalled = stalled_;
+  status.stall_reason = stall_reason_;
+  status.quarantined = quarantined_;
+  status.quarantine_reason = quarantine_reason_;
+  status.failed = failed_;
+  status.can_read = can_read();
+  status.step_down_reason = step_down_reason_;
+  status.leader_changes = leader_changes_;
+  status.configuration = configuration();
+  for (const auto& [id, peer] : peers_) {
+    const Index match = leader() != nullptr ? leader()->progress.at(id).match() : Index();
+    status.peers.push_back({id, peer.link_up, match, peer.silent_ticks, peer.progress});
+  }
+  return status;
+}
+
+}  // namespace raft

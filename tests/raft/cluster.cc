@@ -1,0 +1,341 @@
+#include "tests/raft/cluster.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "raft/names.h"
+
+namespace raft::testing {
+
+Cluster::Cluster(std::uint64_t size, std::uint64_t seed, void (*tune)(Options& options))
+    : seed_(seed) {
+  Configuration configuration;
+  for (std::uint64_t id = 1; id <= size; ++id) configuration.voters.push_back({MemberId(id), {}});
+  for (std::uint64_t id = 1; id <= size; ++id) {
+    Node& node = nodes_[id];
+    node.options.self = MemberId(id);
+    node.options.incarnation = Incarnation(100 + id);
+    if (tune != nullptr) tune(node.options);
+    node.disk.configuration = configuration;
+  }
+  for (std::uint64_t id = 1; id <= size; ++id) open(id);
+}
+
+void Cluster::open(std::uint64_t id) {
+  Node& node = nodes_.at(id);
+  const std::uint64_t epoch = ++epochs_[id];
+  node.options.opening = Opening{epoch, id * 1000 + epoch};
+  node.options.seed = seed_ * 7919 + id * 101 + epoch;
+  Recovered recovered;
+  recovered.hard_state = node.disk.hard_state;
+  recovered.ordinal = node.disk.ordinal;
+  recovered.first = node.disk.first;
+  recovered.previous_term = node.disk.previous_term;
+  recovered.previous_hash = node.disk.previous_hash;
+  for (const EntryPtr& entry : node.disk.entries) {
+    recovered.metas.push_back(
+        {entry->term, entry->hash, static_cast<std::uint32_t>(entry->size_bytes())});
+    if (entry->index > node.disk.applied) recovered.entries.push_back(entry);
+  }
+  recovered.applied = node.disk.applied;
+  recovered.applied_time = node.disk.applied_time;
+  recovered.configuration = node.disk.configuration;
+  recovered.quarantined = node.disk.quarantined;
+  recovered.quarantine_reason = node.disk.quarantine_reason;
+  node.core = std::make_unique<Core>(node.options, std::move(recovered));
+}
+
+std::vector<std::string> Cluster::take_lines() {
+  return std::exchange(lines_, {});
+}
+
+void Cluster::line(std::uint64_t id, const std::string& text) {
+  lines_.push_back(std::to_string(id) + "  " + text);
+}
+
+// ---- Outputs ----
+
+namespace {
+
+std::string describe(const PersistRequest& request) {
+  std::string text = "persist " + show(request.ordinal) + " term=" + show(request.term);
+  if (request.hard_state) {
+    text += " hard-state=" + show(request.hard_state->term) + "/" +
+            (request.hard_state->vote ? show(request.hard_state->vote) : "-");
+  }
+  if (request.truncate_from) text += " truncate=" + show(*request.truncate_from);
+  if (!request.entries.empty()) {
+    text += " entries=[" + show(request.entries.front()->index) + ".." +
+            show(request.entries.back()->index) + "]";
+  }
+  return text;
+}
+
+std::string describe(const ProposalOutcome& outcome) {
+  std::string text =
+      "proposal " + std::to_string(outcome.id) + " " + std::string(base::traits(outcome.code).name);
+  if (outcome.index) text += " at " + show(outcome.index) + "/" + show(outcome.term);
+  return text;
+}
+
+std::string describe(const ReadOutcome& outcome) {
+  std::string text =
+      "read " + std::to_string(outcome.id) + " " + std::string(base::traits(outcome.code).name);
+  if (outcome.code == base::Code::kOk) text += " at " + show(outcome.index);
+  return text;
+}
+
+}  // namespace
+
+void Cluster::take(std::uint64_t id, const Output& output) {
+  Node& node = nodes_.at(id);
+  for (const TraceEvent& event : output.trace) {
+    node.trace.push_back(event);
+    line(id, to_string(event));
+  }
+  for (const PersistRequest& request : output.persist) {
+    node.writes.push_back(request);
+    line(id, describe(request));
+  }
+  for (const Message& message : output.send) {
+    network_.push_back(message);
+    line(id, "send " + to_string(message));
+  }
+  for (const DeferredMessage& deferred : output.send_once_persisted) {
+    node.deferred.push_back(deferred);
+    line(id, "after " + show(deferred.after) + " send " + to_string(deferred.message));
+  }
+  for (const LoadRequest& load : output.loads) {
+    node.loads.push_back(load);
+    ++node.loads_asked;
+    line(id, "load " + show(load.from) + ".." + show(load.to) + " for " + show(load.peer));
+  }
+  if (!output.apply.empty()) {
+    node.applies.insert(node.applies.end(), output.apply.begin(), output.apply.end());
+    line(id, "apply [" + show(output.apply.front()->index) + ".." +
+                 show(output.apply.back()->index) + "]");
+  }
+  for (const ProposalOutcome& outcome : output.outcomes) {
+    node.outcomes.push_back(outcome);
+    line(id, describe(outcome));
+  }
+  for (const ReadOutcome& outcome : output.reads) {
+    EXPECT_FALSE(node.reads.contains(outcome.id)) << "a read was answered twice";
+    node.reads[outcome.id] = outcome;
+    line(id, describe(outcome));
+  }
+  if (output.quarantine) {
+    node.quarantines.push_back(*output.quarantine);
+    node.disk.quarantined = true;
+    node.disk.quarantine_reason = *output.quarantine;
+    line(id, "quarantine: " + *output.quarantine);
+  }
+}
+
+Output Cluster::step(std::uint64_t id, Input input) {
+  Output output = core(id).step(std::move(input));
+  take(id, output);
+  return output;
+}
+
+void Cluster::tick(std::uint64_t id, std::uint32_t count) {
+  for (std::uint32_t i = 0; i < count; ++i) step(id, Tick{1});
+}
+
+// ---- Network ----
+
+void Cluster::inject(const Message& message) {
+  const auto found = nodes_.find(message.to.value);
+  if (found != nodes_.end() && found->second.core != nullptr) {
+    step(message.to.value, Receive{message});
+  }
+}
+
+std::size_t Cluster::deliver() {
+  const std::deque<Message> batch = std::exchange(network_, {});
+  for (const Message& message : batch) {
+    if (cut_links_.contains({message.from.value, message.to.value})) continue;
+    inject(message);
+  }
+  return batch.size();
+}
+
+void Cluster::isolate(std::uint64_t id) {
+  for (const auto& [other, node] : nodes_) {
+    if (other == id) continue;
+    cut(id, other);
+    cut(other, id);
+  }
+}
+
+// ---- Disk ----
+
+void Cluster::persist(std::uint64_t id, std::size_t count) {
+  Node& node = nodes_.at(id);
+  count = std::min(count, node.writes.size());
+  if (count == 0) return;
+  Ordinal done;
+  for (std::size_t i = 0; i < count; ++i) {
+    const PersistRequest& request = node.writes.front();
+    done = request.ordinal;
+    if (request.hard_state) node.disk.hard_state = *request.hard_state;
+    if (request.truncate_from) {
+      node.disk.entries.resize(*request.truncate_from - node.disk.first);
+    }
+    for (const EntryPtr& entry : request.entries) {
+      CHECK(entry->index == node.disk.first + node.disk.entries.size(), "a hole in the log");
+      node.disk.entries.push_back(entry);
+    }
+    node.writes.pop_front();
+  }
+  node.disk.ordinal = done;
+  step(id, Persisted{done});
+  std::deque<DeferredMessage> rest;
+  for (DeferredMessage& each : std::exchange(node.deferred, {})) {
+    if (each.after <= done) {
+      network_.push_back(each.message);
+    } else {
+      rest.push_back(each);
+    }
+  }
+  node.deferred = std::move(rest);
+}
+
+void Cluster::apply(std::uint64_t id) {
+  Node& node = nodes_.at(id);
+  if (node.applies.empty()) return;
+  for (const EntryPtr& entry : node.applies) {
+    CHECK(entry->index == node.disk.applied.next(), "applied in order, without a gap");
+    node.disk.applied = entry->index;
+    node.disk.applied_time = entry->time;
+    if (entry->kind == EntryKind::kConfiguration) {
+      node.disk.configuration = *decode_configuration(entry->payload);
+    }
+    node.applied_entries.push_back(entry);
+  }
+  node.applies.clear();
+  step(id, Applied{node.disk.applied});
+}
+
+void Cluster::serve_loads(std::uint64_t id) {
+  Node& node = nodes_.at(id);
+  for (const LoadRequest& load : std::exchange(node.loads, {})) {
+    Loaded loaded{load.peer, load.from, {}};
+    std::size_t bytes = 0;
+    const Index end = node.disk.first + node.disk.entries.size();
+    for (Index i = load.from; i >= node.disk.first && i <= load.to && i < end; i = i.next()) {
+      if (bytes > load.limit_bytes) break;
+      loaded.entries.push_back(node.disk.entries[i - node.disk.first]);
+      bytes += loaded.entries.back()->size_bytes();
+    }
+    step(id, loaded);
+  }
+}
+
+void Cluster::crash(std::uint64_t id) {
+  Node& node = nodes_.at(id);
+  node.core.reset();
+  node.writes.clear();
+  node.deferred.clear();
+  node.applies.clear();
+  node.loads.clear();
+}
+
+void Cluster::restart(std::uint64_t id) {
+  if (nodes_.at(id).core != nullptr) crash(id);
+  open(id);
+}
+
+void Cluster::wipe(std::uint64_t id) {
+  crash(id);
+  Node& node = nodes_.at(id);
+  const Configuration was = node.disk.configuration;
+  node.disk = Disk();
+  for (const Voter& voter : was.voters) node.disk.configuration.voters.push_back({voter.id, {}});
+  node.options.incarnation = Incarnation(node.options.incarnation.value + 1000);
+  epochs_[id] = 0;
+}
+
+void Cluster::cut_log(std::uint64_t id, Index through) {
+  Disk& disk = nodes_.at(id).disk;
+  CHECK(through >= disk.first);
+  const std::size_t count = through.next() - disk.first;
+  disk.previous_term = disk.entries[count - 1]->term;
+  disk.previous_hash = disk.entries[count - 1]->hash;
+  disk.entries.erase(disk.entries.begin(), disk.entries.begin() + static_cast<long>(count));
+  disk.first = through.next();
+  step(id, LogCut{through});
+}
+
+// ---- Running ----
+
+void Cluster::settle() {
+  for (int round = 0; round < 1000; ++round) {
+    bool moved = deliver() > 0;
+    for (auto& [id, node] : nodes_) {
+      if (node.core == nullptr) continue;
+      moved |= (!node.writes.empty() && !node.hang_log) ||
+               (!node.applies.empty() && !node.hang_apply) ||
+               (!node.loads.empty() && !node.hang_loads);
+      if (!node.hang_log) persist(id);
+      if (!node.hang_apply) apply(id);
+      if (!node.hang_loads) serve_loads(id);
+    }
+    if (!moved) return;
+  }
+  FAIL() << "the cluster does not come to rest";
+}
+
+void Cluster::run(std::uint32_t ticks) {
+  for (std::uint32_t i = 0; i < ticks; ++i) {
+    for (auto& [id, node] : nodes_) {
+      if (node.core != nullptr) step(id, Tick{1});
+    }
+    settle();
+  }
+}
+
+std::uint64_t Cluster::elect() {
+  for (int i = 0; i < 600; ++i) {
+    run(1);
+    const std::uint64_t id = leader();
+    if (id != 0 && status(id).can_read) return id;
+  }
+  ADD_FAILURE() << "nobody was elected";
+  return 0;
+}
+
+std::uint64_t Cluster::leader() const {
+  std::uint64_t best = 0;
+  Term best_term;
+  for (const auto& [id, node] : nodes_) {
+    if (node.core == nullptr) continue;
+    const CoreStatus status = node.core->status();
+    if (status.role != Role::kLeader || status.term < best_term) continue;
+    best = id;
+    best_term = status.term;
+  }
+  return best;
+}
+
+std::uint64_t Cluster::propose(std::uint64_t id, const std::string& payload) {
+  const std::uint64_t proposal = next_id_++;
+  step(id, Propose{{Proposal{proposal, HybridTime(), payload}}});
+  return proposal;
+}
+
+std::uint64_t Cluster::read(std::uint64_t id) {
+  const std::uint64_t barrier = next_id_++;
+  step(id, ReadBarrier{{barrier}});
+  return barrier;
+}
+
+bool Cluster::has_traced(std::uint64_t id, TraceKind kind) const {
+  const std::vector<TraceEvent>& trace = nodes_.at(id).trace;
+  return std::any_of(trace.begin(), trace.end(),
+                     [&](const TraceEvent& event) { return event.kind == kind; });
+}
+
+}  // namespace raft::testing
