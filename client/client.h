@@ -1,0 +1,78 @@
+// The C++ client library: exactly-once writes, linearizable reads, a leader that is followed. It
+// runs on its caller's net::Loop, on that loop's thread, and makes no thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <kj/async.h>
+
+#include "client/options.h"
+#include "client/outcome.h"
+#include "net/loop.h"
+
+namespace client {
+
+/// A cluster as one caller sees it, with one session for its writes.
+///
+/// - Each call has one deadline (Options::timeout_ms) over all its attempts. A write is repeated
+/// with
+///   the same session and sequence, so it happens at most once however often it is sent.
+/// - An endpoint that stays silent is put aside and another is tried.
+/// - With no leader on any endpoint for Options::leaderless_ms, calls end early.
+/// - Promises resolve with an Outcome; they are rejected only when the Client is destroyed first.
+/// - Calls made in one turn of the loop travel together.
+class Client {
+ public:
+  /// Errors: kInvalidArgument when there is no endpoint, or one is not "host:port".
+  static base::Result<std::unique_ptr<Client>> make(net::Loop& loop, Options options);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// Errors in the outcome, beside those of the servers: kInvalidArgument and kTooLarge (nothing
+  /// was sent), kNoLeader, kUnavailable, kOverloaded, kTimeoutBeforeSend (surely not applied);
+  /// kTimeout, kDisconnected, kLeadershipLost, kUnknownSession (unknown).
+  kj::Promise<Outcome> write(kv::Transaction transaction);
+  /// Requires nothing of the transaction but that no branch writes; kInvalidArgument otherwise.
+  /// Never ends unknown.
+  kj::Promise<Outcome> read(kv::Transaction transaction,
+                            Consistency consistency = Consistency::kLinearizable);
+
+  kj::Promise<Outcome> put(std::string key, std::string value);
+  kj::Promise<Outcome> get(std::string key, Consistency consistency = Consistency::kLinearizable);
+  kj::Promise<Outcome> del(std::string key);
+  /// Puts `value` if the key was last changed by `modify_revision` (0: does not exist). The
+  /// outcome's result.succeeded says whether it was.
+  kj::Promise<Outcome> cas(std::string key, base::Revision modify_revision, std::string value);
+
+  /// Closes the session, so that the servers need not keep its outcomes. Without a session: at
+  /// once.
+  kj::Promise<Outcome> close_session();
+
+  /// The addresses known by now, the seeds first.
+  std::vector<std::string> endpoints() const;
+  /// The session of the writes; none before the first write.
+  base::SessionId session() const;
+  /// Attempts that were repeated, for reports.
+  std::uint64_t retries() const;
+
+ private:
+  class Impl;
+  explicit Client(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// What one member says of itself, over a connection of its own. Errors: kInvalidArgument
+/// (address), kUnavailable (no connection or no answer within timeout_ms).
+kj::Promise<base::Result<MemberStatus>> status(net::Loop& loop, std::string endpoint,
+                                               std::uint32_t timeout_ms);
+/// Switches a fault at one member; an empty name only lists. Returns the member's faults. Errors:
+/// as status(), kFaultsNotAllowed, kInvalidArgument (unknown fault).
+kj::Promise<base::Result<std::vector<Fault>>> fault(net::Loop& loop, std::string endpoint,
+                                                    std::string name, bool on,
+                                                    std::uint32_t timeout_ms);
+
+}  // namespace client

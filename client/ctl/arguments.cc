@@ -1,0 +1,258 @@
+#include "client/ctl/arguments.h"
+
+#include <CLI/CLI.hpp>
+
+#include "client/ctl/duration.h"
+#include "client/ctl/escape.h"
+#include "net/connection.h"
+
+namespace client::ctl {
+namespace {
+
+constexpr char kVersion[] = "holdfast " HOLDFAST_VERSION;
+
+/// What CLI11 fills, as text; turned into Arguments once parsing is through.
+struct Raw {
+  std::vector<std::string> endpoints;
+  std::string timeout = "5s", dial_timeout = "500ms", format = "simple";
+  std::string consistency = "l";
+  std::string value;
+  bool value_given = false;
+  std::string bench_verb, bench_duration = "10s";
+  std::string fault_switch = "on";
+  std::string wait = "30s";
+};
+
+void add_global(CLI::App& app, Raw& raw, Arguments& to) {
+  app.add_option("--endpoints", raw.endpoints, "members to ask first, HOST:PORT[,HOST:PORT…]")
+      ->delimiter(',')
+      ->envname("HOLDFAST_ENDPOINTS");
+  app.add_option("--timeout", raw.timeout, "of one command, all attempts together (default 5s)")
+      ->envname("HOLDFAST_TIMEOUT");
+  app.add_option("--dial-timeout", raw.dial_timeout, "of one connection (default 500ms)")
+      ->envname("HOLDFAST_DIAL_TIMEOUT");
+  app.add_option("-w,--write-out", raw.format, "simple or json")->envname("HOLDFAST_WRITE_OUT");
+  app.add_flag("--hex", to.global.hex, "keys and values are written with \\xNN escapes");
+}
+
+void add_range_flags(CLI::App& app, std::string& key, std::string& end, bool& prefix, bool& from) {
+  app.add_option("KEY", key, "the key, or the first key of a range")->required();
+  app.add_option("END", end, "the range ends before this key");
+  app.add_flag("--prefix", prefix, "all keys that begin with KEY");
+  app.add_flag("--from-key", from, "all keys from KEY on");
+}
+
+void add_key_verbs(CLI::App& app, Raw& raw, Arguments& to) {
+  auto* put = app.add_subcommand("put", "put a value; from stdin if VALUE is missing or -");
+  put->add_option("KEY", to.put.key, "the key")->required();
+  put->add_option("VALUE", raw.value, "the value")->each([&raw](const std::string&) {
+    raw.value_given = true;
+  });
+  put->callback([&to] { to.verb = Verb::kPut; });
+
+  auto* get = app.add_subcommand("get", "print the value of a key, or a range of keys and values");
+  add_range_flags(*get, to.get.key, to.get.end, to.get.prefix, to.get.from_key);
+  get->add_option("--limit", to.get.limit, "at most so many keys");
+  get->add_flag("--keys-only", to.get.keys_only, "no values");
+  get->add_flag("--count-only", to.get.count_only, "only how many keys there are");
+  get->add_option("--consistency", raw.consistency,
+                  "l: linearizable (default); s: what the asked member has, perhaps stale");
+  get->callback([&to] { to.verb = Verb::kGet; });
+
+  auto* del = app.add_subcommand("del", "delete a key or a range; prints how many there were");
+  add_range_flags(*del, to.del.key, to.del.end, to.del.prefix, to.del.from_key);
+  del->callback([&to] { to.verb = Verb::kDel; });
+
+  auto* txn = app.add_subcommand("txn", "run a transaction, read from stdin");
+  txn->footer(
+      "Compares, an empty line, what to do if all hold, an empty line, what to do otherwise:\n"
+      "  version(\"lock\") = \"0\"\n\n  put lock \"me\"\n\n  get lock\n"
+      "Compares: value, version, create, modify, with = != < >. Operations: put KEY VALUE,\n"
+      "get KEY [END] and del KEY [END] with --prefix. Exit code 3 if a compare failed.");
+  txn->callback([&to] { to.verb = Verb::kTxn; });
+}
+
+void add_cluster_verbs(CLI::App& app, Raw& raw, Arguments& to) {
+  auto* status = app.add_subcommand("status", "what each member says of itself, and who leads");
+  status->callback([&to] { to.verb = Verb::kStatus; });
+
+  auto* fault =
+      app.add_subcommand("fault", "switch an injected fault at the first endpoint, or list");
+  fault->add_option("NAME", to.fault.name, "such as hang-log-sync; none: list");
+  fault->add_option("SWITCH", raw.fault_switch, "on (default) or off");
+  fault->callback([&to] { to.verb = Verb::kFault; });
+
+  auto* bench =
+      app.add_subcommand("bench", "measure puts or gets with many clients in a closed loop");
+  bench->add_option("WHAT", raw.bench_verb, "put or get")->required();
+  bench->add_option("--clients", to.bench.clients, "logical clients (default 64)")
+      ->check(CLI::Range(1, 100000));
+  bench->add_option("--duration", raw.bench_duration, "how long (default 10s)");
+  bench->add_option("--value-size", to.bench.value_bytes, "bytes a value (default 256)")
+      ->check(CLI::Range(0, 1536 * 1024));
+  bench->add_option("--key-space", to.bench.key_space, "how many keys (default 1000000)")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
+  bench
+      ->add_option("--connections", to.global.client.connections,
+                   "connections a session of at most 512 clients (default 1)")
+      ->check(CLI::Range(1, 64));
+  bench->add_option("--seed", to.bench.seed, "of the choice of keys");
+  bench->callback([&to] { to.verb = Verb::kBench; });
+}
+
+using Action = PlaygroundArguments::Action;
+
+CLI::App* add_action(CLI::App& app, Arguments& to, const char* name, Action action,
+                     const char* text) {
+  auto* sub = app.add_subcommand(name, text);
+  sub->add_option("--tag", to.playground.tag, "which playground (default: default)");
+  sub->callback([&to, action] { to.playground.action = action; });
+  return sub;
+}
+
+void add_playground(CLI::App& app, Raw& raw, Arguments& to) {
+  auto* playground =
+      app.add_subcommand("playground", "a cluster on this machine, to try failures on");
+  playground->require_subcommand(1);
+  playground->callback([&to] { to.verb = Verb::kPlayground; });
+  PlaygroundArguments& p = to.playground;
+
+  auto* up =
+      add_action(*playground, to, "up", Action::kUp, "start a cluster and wait until it is ready");
+  up->add_option("--nodes", p.nodes, "3 (default) or 5; 1 works too")
+      ->check(CLI::IsMember({1, 3, 5}));
+  up->add_flag("--detach", p.detach, "return once it is ready; it runs on until `down`");
+  up->add_option("--data", p.data, "keep state, data and logs in this directory");
+  up->add_flag("--keep", p.keep, "keep the data at `down`, for the next `up` with the same tag");
+  up->add_option("--port-base", p.port_base, "use ports from here on; default: free ones");
+  up->add_option("--wait", raw.wait, "how long to wait until it is ready (default 30s)");
+  up->add_option("--server-flag", p.server_flags,
+                 "passed to every node, as --server-flag=--time-scale=5");
+
+  add_action(*playground, to, "status", Action::kStatus, "processes, roles and endpoints");
+  add_action(*playground, to, "env", Action::kEnv, "print what to eval, to reach it with holdfast");
+  add_action(*playground, to, "down", Action::kDown, "stop everything");
+  const auto with_node = [&](const char* name, Action action, const char* text) {
+    auto* sub = add_action(*playground, to, name, action, text);
+    sub->add_option("NODE", p.node, "n1, 1 or leader")->required();
+    return sub;
+  };
+  with_node("kill", Action::kKill, "kill -9 a node; it stays down until `restart`");
+  with_node("stop", Action::kStop, "SIGTERM: the node hands over, drains and ends");
+  with_node("restart", Action::kRestart, "start a node again (stopping it first if it runs)");
+  with_node("pause", Action::kPause, "SIGSTOP");
+  with_node("resume", Action::kResume, "SIGCONT");
+  with_node("hang-disk", Action::kHangDisk, "let the node's log syncs hang");
+  auto* heal = add_action(*playground, to, "heal", Action::kHeal,
+                          "end faults and pauses, of one node or of all");
+  heal->add_option("NODE", p.node, "n1, 1 or leader; none: all");
+  auto* logs = with_node("logs", Action::kLogs, "print a node's log");
+  logs->add_flag("-f,--follow", p.follow, "go on printing");
+  logs->add_option("-n,--lines", p.lines, "only the last lines");
+}
+
+base::Status unescape_all(Arguments& to) {
+  if (!to.global.hex) return {};
+  std::vector<std::string*> texts = {&to.put.key, &to.get.key, &to.get.end, &to.del.key,
+                                     &to.del.end};
+  if (to.put.value.has_value()) texts.push_back(&*to.put.value);
+  for (std::string* text : texts) {
+    auto bytes = unescape(*text);
+    if (!bytes.is_ok()) return bytes.status();
+    *text = std::move(bytes).value();
+  }
+  return {};
+}
+
+base::Status bad(const std::string& why) {
+  return {base::Code::kInvalidArgument, why};
+}
+
+base::Status convert_global(const Raw& raw, Global& to) {
+  auto timeout = parse_duration_ms(raw.timeout);
+  if (!timeout.is_ok()) return bad("--timeout: " + timeout.status().detail());
+  auto dial = parse_duration_ms(raw.dial_timeout);
+  if (!dial.is_ok()) return bad("--dial-timeout: " + dial.status().detail());
+  to.client.timeout_ms = timeout.value();
+  to.client.dial_timeout_ms = dial.value();
+  if (raw.format != "simple" && raw.format != "json")
+    return bad("--write-out: \"" + raw.format + "\" is not simple or json");
+  to.format = raw.format == "json" ? Format::kJson : Format::kSimple;
+  to.endpoints_given = !raw.endpoints.empty();
+  to.client.endpoints = raw.endpoints;
+  if (!to.endpoints_given) to.client.endpoints = {"127.0.0.1:7400"};
+  for (const auto& endpoint : to.client.endpoints) {
+    auto address = net::parse_address(endpoint);
+    if (!address.is_ok()) return bad("--endpoints: " + address.status().detail());
+  }
+  return {};
+}
+
+base::Status convert(const Raw& raw, Arguments& to) {
+  auto status = convert_global(raw, to.global);
+  if (!status.is_ok()) return status;
+  if (raw.value_given) to.put.value = raw.value;
+  if (raw.consistency != "l" && raw.consistency != "s")
+    return bad("--consistency: \"" + raw.consistency + "\" is not l or s");
+  if (raw.consistency == "s") to.get.consistency = Consistency::kSerializable;
+  const auto exclusive = [](bool prefix, bool from_key, const std::string& end) {
+    return prefix + from_key + !end.empty() <= 1;
+  };
+  if (!exclusive(to.get.prefix, to.get.from_key, to.get.end) ||
+      !exclusive(to.del.prefix, to.del.from_key, to.del.end))
+    return bad("END, --prefix and --from-key exclude each other");
+  if (to.verb == Verb::kBench && raw.bench_verb != "put" && raw.bench_verb != "get")
+    return bad("bench: \"" + raw.bench_verb + "\" is not put or get");
+  to.bench.writes = raw.bench_verb != "get";
+  if (raw.fault_switch != "on" && raw.fault_switch != "off")
+    return bad("fault: \"" + raw.fault_switch + "\" is not on or off");
+  to.fault.on = raw.fault_switch == "on";
+  auto duration = parse_duration_ms(raw.bench_duration);
+  if (!duration.is_ok()) return bad("--duration: " + duration.status().detail());
+  to.bench.duration_ms = duration.value();
+  auto wait = parse_duration_ms(raw.wait);
+  if (!wait.is_ok()) return bad("--wait: " + wait.status().detail());
+  to.playground.wait_ms = wait.value();
+  return unescape_all(to);
+}
+
+}  // namespace
+
+Parsed parse_arguments(int argc, const char* const* argv) {
+  Raw raw;
+  Parsed parsed;
+  parsed.arguments.emplace();
+  CLI::App app("The client of Holdfast, a replicated key-value store.", "holdfast");
+  app.set_version_flag("--version", kVersion);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.footer(
+      "Exit codes: 0 ok; 1 failure; 2 usage; 3 not found or compare failed; 4 unavailable,\n"
+      "surely not applied; 5 outcome unknown.");
+  add_global(app, raw, *parsed.arguments);
+  add_key_verbs(app, raw, *parsed.arguments);
+  add_cluster_verbs(app, raw, *parsed.arguments);
+  add_playground(app, raw, *parsed.arguments);
+  for (auto* sub : app.get_subcommands({})) sub->fallthrough();
+  const auto refuse = [&](const std::string& why) {
+    parsed.arguments.reset();
+    parsed.text = "holdfast: " + why + "\nTry `holdfast --help` or `holdfast COMMAND --help`.\n";
+    parsed.exit_code = kExitUsage;
+  };
+  try {
+    app.parse(argc, argv);
+    const auto status = convert(raw, *parsed.arguments);
+    if (!status.is_ok()) refuse(status.detail());
+  } catch (const CLI::CallForHelp&) {
+    parsed.text = app.help();
+    parsed.arguments.reset();
+  } catch (const CLI::CallForVersion&) {
+    parsed.text = std::string(kVersion) + "\n";
+    parsed.arguments.reset();
+  } catch (const CLI::ParseError& error) {
+    refuse(error.what());
+  }
+  return parsed;
+}
+
+}  // namespace client::ctl

@@ -1,0 +1,114 @@
+// The command line of `holdfast`: flags over environment over defaults; what is not understood is
+// an error with exit code 2.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/options.h"
+#include "client/outcome.h"
+
+namespace client::ctl {
+
+enum class Format : std::uint8_t { kSimple, kJson };
+
+/// Exit codes that are not of a base::Code (DESIGN section 10).
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailure = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitNotFound = 3;
+inline constexpr int kExitUnavailable = 4;
+
+/// What every command understands.
+struct Global {
+  Options client;
+  bool endpoints_given = false;  // by flag or environment
+  Format format = Format::kSimple;
+  bool hex = false;  // keys and values on the command line and in simple output carry \xNN escapes
+};
+
+struct PutArguments {
+  std::string key;
+  std::optional<std::string> value;  // nothing or "-": from stdin
+};
+struct GetArguments {
+  std::string key, end;
+  bool prefix = false, from_key = false, keys_only = false, count_only = false;
+  std::uint64_t limit = 0;
+  Consistency consistency = Consistency::kLinearizable;
+  bool is_range() const { return prefix || from_key || !end.empty(); }
+};
+struct DelArguments {
+  std::string key, end;
+  bool prefix = false, from_key = false;
+  bool is_range() const { return prefix || from_key || !end.empty(); }
+};
+struct BenchArguments {
+  bool writes = true;
+  std::uint32_t clients = 64;
+  std::uint32_t duration_ms = 10000;
+  std::size_t value_bytes = 256;
+  std::uint64_t key_space = 1'000'000;
+  std::uint64_t seed = 1;
+};
+struct PlaygroundArguments {
+  enum class Action : std::uint8_t {
+    kUp,
+    kStatus,
+    kEnv,
+    kKill,
+    kStop,
+    kRestart,
+    kPause,
+    kResume,
+    kHangDisk,
+    kHeal,
+    kLogs,
+    kDown
+  };
+  Action action = Action::kUp;
+  std::string tag = "default";
+  std::string node;  // "n1", "1" or "leader"; empty: all, where the action allows it
+  std::uint32_t nodes = 3;
+  bool detach = false;
+  std::string data;  // keep everything here
+  bool keep = false;
+  std::uint16_t port_base = 0;  // 0: free ports
+  std::uint32_t wait_ms = 30000;
+  bool follow = false;
+  std::uint32_t lines = 0;  // of a log; 0: all
+  std::vector<std::string> server_flags;
+};
+
+enum class Verb : std::uint8_t { kPut, kGet, kDel, kTxn, kStatus, kFault, kBench, kPlayground };
+
+struct FaultArguments {
+  std::string name;  // empty: list
+  bool on = false;
+};
+
+struct Arguments {
+  Verb verb = Verb::kStatus;
+  Global global;
+  PutArguments put;
+  GetArguments get;
+  DelArguments del;
+  FaultArguments fault;
+  BenchArguments bench;
+  PlaygroundArguments playground;
+};
+
+/// Either arguments to run or a text to print and an exit code (help, version, usage errors).
+struct Parsed {
+  std::optional<Arguments> arguments;
+  std::string text;
+  int exit_code = kExitOk;
+};
+
+/// Reads HOLDFAST_ENDPOINTS, HOLDFAST_TIMEOUT, HOLDFAST_DIAL_TIMEOUT and HOLDFAST_WRITE_OUT where
+/// the flag is missing.
+Parsed parse_arguments(int argc, const char* const* argv);
+
+}  // namespace client::ctl

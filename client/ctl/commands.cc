@@ -1,0 +1,204 @@
+#include "client/ctl/commands.h"
+
+#include <unistd.h>
+
+#include <iostream>
+
+#include "client/client.h"
+#include "client/ctl/print.h"
+#include "client/ctl/transaction_text.h"
+
+namespace client::ctl {
+namespace {
+
+constexpr std::uint32_t kCloseSessionMs = 300;
+
+/// A client on a loop, for one call.
+class Session {
+ public:
+  static base::Result<std::unique_ptr<Session>> open(const Global& global) {
+    auto session = std::make_unique<Session>();
+    auto client = Client::make(session->loop_, global.client);
+    if (!client.is_ok()) return client.status();
+    session->client_ = std::move(client).value();
+    session->timeout_ms_ = global.client.timeout_ms;
+    return session;
+  }
+
+  Outcome write(kv::Transaction transaction) {
+    Outcome outcome = wait(client_->write(std::move(transaction)));
+    // The members need not keep this session's outcomes; if that fails they evict it in time.
+    if (outcome.status.is_ok()) {
+      auto closed = client_->close_session().ignoreResult();
+      (void)loop_.wait(kj::mv(closed), kCloseSessionMs);
+    }
+    return outcome;
+  }
+  Outcome read(kv::Transaction transaction, Consistency consistency) {
+    return wait(client_->read(std::move(transaction), consistency));
+  }
+
+ private:
+  Outcome wait(kj::Promise<Outcome> promise) {
+    constexpr std::uint64_t kGraceMs = 1000;  // the client keeps the deadline itself
+    auto outcome = std::make_shared<Outcome>();
+    outcome->status = base::Status(base::Code::kInternal, "the client did not keep its deadline");
+    (void)loop_.wait(promise.then([outcome](Outcome&& o) { *outcome = std::move(o); }),
+                     timeout_ms_ + kGraceMs);
+    return *outcome;
+  }
+
+  net::Loop loop_;
+  std::unique_ptr<Client> client_;
+  std::uint32_t timeout_ms_ = 0;
+};
+
+/// stdin up to `most` bytes; kTooLarge above.
+base::Result<std::string> read_stdin(std::size_t most, const std::string& what) {
+  std::string bytes;
+  char buffer[64 * 1024];
+  while (std::size_t got = std::fread(buffer, 1, sizeof buffer, stdin)) {
+    bytes.append(buffer, got);
+    if (bytes.size() > most)
+      return base::Status(base::Code::kTooLarge,
+                          what + " on stdin has more than " + std::to_string(most) + " bytes");
+  }
+  if (std::ferror(stdin))
+    return base::Status(base::Code::kInvalidArgument, what + " on stdin cannot be read");
+  return bytes;
+}
+
+kv::KeyRange range_of(const std::string& key, const std::string& end, bool prefix, bool from_key) {
+  if (prefix) return {key.empty() ? std::string(1, '\0') : key, prefix_end(key)};
+  if (from_key) return {key.empty() ? std::string(1, '\0') : key, std::string(1, '\0')};
+  return {key, end};
+}
+
+template <class T>
+const T* only(const Outcome& outcome) {
+  return outcome.result.results.size() == 1 ? std::get_if<T>(&outcome.result.results.front())
+                                            : nullptr;
+}
+
+int malformed(const std::string& what, Format format) {
+  return fail(what, {base::Code::kProtocol, "the answer has another form than the request"},
+              format);
+}
+
+}  // namespace
+
+int print(std::FILE* to, const std::string& text, int exit_code) {
+  if (std::fwrite(text.data(), 1, text.size(), to) == text.size() && std::fflush(to) == 0)
+    return exit_code;
+  std::fprintf(stderr, "holdfast: the output cannot be written\n");
+  return exit_code == kExitOk ? kExitFailure : exit_code;
+}
+
+int fail(const std::string& what, const base::Status& status, Format format) {
+  return print(stderr, failure(what, status, format), base::traits(status.code()).exit_code);
+}
+
+int run_put(const Arguments& arguments) {
+  const Format format = arguments.global.format;
+  std::string value = arguments.put.value.value_or("-");
+  if (value == "-") {
+    auto read = read_stdin(kv::Limits{}.value_bytes, "the value");
+    if (!read.is_ok()) return fail("put", read.status(), format);
+    value = std::move(read).value();
+  }
+  auto session = Session::open(arguments.global);
+  if (!session.is_ok()) return fail("put", session.status(), format);
+  kv::Transaction transaction;
+  transaction.then.push_back(kv::PutOperation{arguments.put.key, std::move(value), false});
+  const Outcome outcome = session.value()->write(std::move(transaction));
+  if (!outcome.status.is_ok()) return fail("put", outcome.status, format);
+  return print(stdout, format == Format::kJson ? json_of_put(outcome) : "OK\n", kExitOk);
+}
+
+int run_get(const Arguments& arguments) {
+  const Format format = arguments.global.format;
+  const GetArguments& get = arguments.get;
+  auto session = Session::open(arguments.global);
+  if (!session.is_ok()) return fail("get", session.status(), format);
+  kv::Transaction transaction;
+  transaction.then.push_back(
+      kv::RangeOperation{range_of(get.key, get.end, get.prefix, get.from_key), get.limit,
+                         get.keys_only, get.count_only});
+  const Outcome outcome = session.value()->read(std::move(transaction), get.consistency);
+  if (!outcome.status.is_ok()) return fail("get", outcome.status, format);
+  const auto* range = only<kv::RangeResult>(outcome);
+  if (range == nullptr) return malformed("get", format);
+  const bool missing = !get.is_range() && !get.count_only && range->items.empty();
+  const int exit_code = missing ? kExitNotFound : kExitOk;
+  if (format == Format::kJson) return print(stdout, json_of_get(outcome), exit_code);
+  if (range->more && get.limit == 0)
+    std::fprintf(stderr, "holdfast: get: %zu of %llu keys; go on from the last one\n",
+                 range->items.size(), static_cast<unsigned long long>(range->count));
+  return print(stdout, simple_get(*range, get, arguments.global.hex), exit_code);
+}
+
+int run_del(const Arguments& arguments) {
+  const Format format = arguments.global.format;
+  const DelArguments& del = arguments.del;
+  auto session = Session::open(arguments.global);
+  if (!session.is_ok()) return fail("del", session.status(), format);
+  kv::Transaction transaction;
+  transaction.then.push_back(
+      kv::DeleteOperation{range_of(del.key, del.end, del.prefix, del.from_key), false});
+  const Outcome outcome = session.value()->write(std::move(transaction));
+  if (!outcome.status.is_ok()) return fail("del", outcome.status, format);
+  const auto* deleted = only<kv::DeleteResult>(outcome);
+  if (deleted == nullptr) return malformed("del", format);
+  const bool missing = !del.is_range() && deleted->deleted == 0;
+  return print(
+      stdout,
+      format == Format::kJson ? json_of_del(outcome) : std::to_string(deleted->deleted) + "\n",
+      missing ? kExitNotFound : kExitOk);
+}
+
+int run_txn(const Arguments& arguments) {
+  const Format format = arguments.global.format;
+  if (isatty(STDIN_FILENO) != 0)
+    std::fprintf(stderr, "compares, empty line, then, empty line, otherwise; end with ctrl-D:\n");
+  auto text = read_stdin(4 * kv::Limits{}.transaction_bytes, "the transaction");
+  if (!text.is_ok()) return fail("txn", text.status(), format);
+  auto parsed = parse_transaction(text.value());
+  if (!parsed.is_ok()) {
+    (void)fail("txn", parsed.status(), format);
+    return kExitUsage;
+  }
+  auto session = Session::open(arguments.global);
+  if (!session.is_ok()) return fail("txn", session.status(), format);
+  kv::Transaction transaction = std::move(parsed).value();
+  const Outcome outcome =
+      kv::writes(transaction)
+          ? session.value()->write(std::move(transaction))
+          : session.value()->read(std::move(transaction), Consistency::kLinearizable);
+  if (!outcome.status.is_ok()) return fail("txn", outcome.status, format);
+  return print(
+      stdout,
+      format == Format::kJson ? json_of_txn(outcome) : simple_txn(outcome, arguments.global.hex),
+      outcome.result.succeeded ? kExitOk : kExitNotFound);
+}
+
+int run_fault(const Arguments& arguments) {
+  const Global& global = arguments.global;
+  if (global.client.endpoints.size() != 1)
+    return print(
+        stderr, "holdfast: fault: name the one member to switch it at with --endpoints HOST:PORT\n",
+        kExitUsage);
+  using Faults = base::Result<std::vector<Fault>>;
+  net::Loop loop;
+  auto faults = std::make_shared<Faults>(base::Status(base::Code::kUnavailable, "no answer"));
+  (void)loop.wait(fault(loop, global.client.endpoints.front(), arguments.fault.name,
+                        arguments.fault.on, global.client.timeout_ms)
+                      .then([faults](Faults&& answer) { *faults = std::move(answer); }),
+                  global.client.timeout_ms + 1000);
+  if (!faults->is_ok()) return fail("fault", faults->status(), global.format);
+  std::string text;
+  for (const auto& fault : faults->value())
+    text += fault.name + (fault.on ? " on " : " off ") + std::to_string(fault.hits) + "\n";
+  return print(stdout, text, kExitOk);
+}
+
+}  // namespace client::ctl

@@ -1,0 +1,24 @@
+// put, get, del, txn, fault: one call each, on a loop of their own.
+#pragma once
+
+#include <cstdio>
+#include <string>
+
+#include "client/ctl/arguments.h"
+
+namespace client::ctl {
+
+/// Runs the verb and returns the exit code. Data goes to stdout, everything else to stderr.
+int run_put(const Arguments& arguments);
+int run_get(const Arguments& arguments);
+int run_del(const Arguments& arguments);
+int run_txn(const Arguments& arguments);
+int run_fault(const Arguments& arguments);
+
+/// Writes all of it. An error (a closed pipe, a full disk) is said on stderr.
+int print(std::FILE* to, const std::string& text, int exit_code);
+
+/// Prints the failure of `what` to stderr and returns its exit code.
+int fail(const std::string& what, const base::Status& status, Format format);
+
+}  // namespace client::ctl

@@ -1,0 +1,148 @@
+#include "client/ctl/print.h"
+
+#include <nlohmann/json.hpp>
+
+#include "client/ctl/escape.h"
+
+namespace client::ctl {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json header_json(const Header& header) {
+  return {{"cluster_id", base::to_hex(header.cluster.value)},
+          {"member_id", base::to_hex(header.member.value)},
+          {"generation", header.generation},
+          {"revision", header.revision.value},
+          {"raft_term", header.term.value},
+          {"raft_applied_index", header.applied.value}};
+}
+
+ordered_json key_value_json(const kv::KeyValue& item) {
+  return {{"key", base64(item.key)},
+          {"create_revision", item.create_revision.value},
+          {"mod_revision", item.modify_revision.value},
+          {"version", item.version},
+          {"value", base64(item.value)}};
+}
+
+ordered_json range_json(const kv::RangeResult& range) {
+  ordered_json kvs = ordered_json::array();
+  for (const auto& item : range.items) kvs.push_back(key_value_json(item));
+  return {{"kvs", kvs}, {"count", range.count}, {"more", range.more}};
+}
+
+struct ResultJson {
+  ordered_json operator()(const kv::RangeResult& range) const {
+    return {{"response_range", range_json(range)}};
+  }
+  ordered_json operator()(const kv::PutResult& put) const {
+    ordered_json body = ordered_json::object();
+    if (put.previous.has_value()) body["prev_kv"] = key_value_json(*put.previous);
+    return {{"response_put", body}};
+  }
+  ordered_json operator()(const kv::DeleteResult& del) const {
+    return {{"response_delete_range", {{"deleted", del.deleted}}}};
+  }
+};
+
+template <class T>
+T only_result(const Outcome& outcome) {
+  if (outcome.result.results.size() != 1) return {};
+  const T* result = std::get_if<T>(&outcome.result.results.front());
+  return result == nullptr ? T{} : *result;
+}
+
+/// Bytes are UTF-8 only by chance: what is not is replaced, since JSON cannot hold it.
+std::string dump(const ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::string line(const std::string& bytes, bool hex) {
+  return (hex ? escape(bytes) : bytes) + "\n";
+}
+
+const char* advice(base::Applied applied, bool retryable) {
+  if (applied == base::Applied::kUnknown)
+    return "It may or may not have been done: read before you repeat it.";
+  return retryable ? "Nothing was done; it can be repeated." : nullptr;
+}
+
+}  // namespace
+
+std::string json_of_get(const Outcome& outcome) {
+  ordered_json json = {{"header", header_json(outcome.header)}};
+  json.update(range_json(only_result<kv::RangeResult>(outcome)));
+  return dump(json);
+}
+
+std::string json_of_put(const Outcome& outcome) {
+  ordered_json json = {{"header", header_json(outcome.header)},
+                       {"revision", outcome.result.revision.value}};
+  if (outcome.repeated) json["repeated"] = true;
+  return dump(json);
+}
+
+std::string json_of_del(const Outcome& outcome) {
+  return dump({{"header", header_json(outcome.header)},
+               {"deleted", only_result<kv::DeleteResult>(outcome).deleted},
+               {"revision", outcome.result.revision.value}});
+}
+
+std::string json_of_txn(const Outcome& outcome) {
+  ordered_json responses = ordered_json::array();
+  for (const auto& result : outcome.result.results)
+    responses.push_back(std::visit(ResultJson{}, result));
+  return dump({{"header", header_json(outcome.header)},
+               {"succeeded", outcome.result.succeeded},
+               {"revision", outcome.result.revision.value},
+               {"responses", responses}});
+}
+
+std::string simple_get(const kv::RangeResult& range, const GetArguments& how, bool hex) {
+  if (how.count_only) return std::to_string(range.count) + "\n";
+  std::string text;
+  for (const auto& item : range.items) {
+    if (how.is_range() || how.keys_only) text += line(item.key, hex);
+    if (!how.keys_only) text += line(item.value, hex);
+  }
+  return text;
+}
+
+std::string simple_txn(const Outcome& outcome, bool hex) {
+  std::string text = outcome.result.succeeded ? "SUCCESS\n" : "FAILURE\n";
+  for (const auto& result : outcome.result.results) {
+    text += "\n";
+    if (const auto* range = std::get_if<kv::RangeResult>(&result)) {
+      if (range->items.empty() && range->count > 0) text += std::to_string(range->count) + "\n";
+      for (const auto& item : range->items)
+        text += line(item.key, hex) + (item.value.empty() ? "" : line(item.value, hex));
+    } else if (const auto* del = std::get_if<kv::DeleteResult>(&result)) {
+      text += std::to_string(del->deleted) + "\n";
+    } else {
+      text += "OK\n";
+    }
+  }
+  return text;
+}
+
+std::string failure(const std::string& what, const base::Status& status, Format format) {
+  const base::CodeTraits& traits = base::traits(status.code());
+  if (format == Format::kJson) {
+    const char* applied = traits.applied == base::Applied::kUnknown ? "unknown" : "no";
+    return dump({{"error",
+                  {{"command", what},
+                   {"code", traits.name},
+                   {"text", traits.text},
+                   {"detail", status.detail()},
+                   {"applied", applied},
+                   {"retryable", traits.retryable},
+                   {"exit_code", traits.exit_code}}}});
+  }
+  std::string text = "holdfast: " + what + ": " + status.to_string() + "\n";
+  const char* then = advice(traits.applied, traits.retryable);
+  if (then != nullptr) text += std::string(then) + "\n";
+  return text;
+}
+
+}  // namespace client::ctl

@@ -1,0 +1,27 @@
+// Results as people and programs read them. Data goes to stdout, failures to stderr.
+//
+// JSON follows etcdctl's names: keys and values in base64, ids as 16 hex digits (they use all 64
+// bits), counters as numbers (they stay below 2^53).
+#pragma once
+
+#include <string>
+
+#include "client/ctl/arguments.h"
+#include "client/outcome.h"
+
+namespace client::ctl {
+
+std::string json_of_get(const Outcome& outcome);
+std::string json_of_put(const Outcome& outcome);
+std::string json_of_del(const Outcome& outcome);
+std::string json_of_txn(const Outcome& outcome);
+
+/// One key prints its value, a range keys and values on lines of their own, as etcdctl does.
+std::string simple_get(const kv::RangeResult& range, const GetArguments& how, bool hex);
+/// SUCCESS or FAILURE, then each result after an empty line.
+std::string simple_txn(const Outcome& outcome, bool hex);
+
+/// "holdfast: put: no leader is known: …" with what to do about it, or the same in JSON.
+std::string failure(const std::string& what, const base::Status& status, Format format);
+
+}  // namespace client::ctl

@@ -1,0 +1,85 @@
+// What comes back from a call: plain data, free of Cap'n Proto.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/hlc.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "kv/types.h"
+
+namespace client {
+
+/// On every reply (DESIGN section 5.11).
+struct Header {
+  base::ClusterId cluster;
+  std::uint64_t generation = 0;
+  base::MemberId member;
+  base::Revision revision;
+  base::Term term;
+  base::HybridTime time;
+  base::Index applied;
+  base::ChainHash hash;
+};
+
+/// How a call ended.
+/// - status ok: `result` and `header` are those of the member that answered;
+/// - status.applied() kNo: the write was surely not applied, by any of its attempts;
+/// - status.applied() kUnknown: some attempt may have been applied, none will be applied later than
+///   the client's next acknowledged write on the same session. Only writes end so.
+struct Outcome {
+  base::Status status;
+  kv::TransactionResult result;
+  Header header;
+  bool repeated = false;  // an earlier attempt of the same call had been applied
+};
+
+enum class Consistency : std::uint8_t { kLinearizable, kSerializable };
+
+struct Fault {
+  std::string name;
+  bool on = false;
+  std::uint64_t hits = 0;  // real calls that it has caught
+};
+
+/// A peer as the member that was asked sees it.
+struct PeerStatus {
+  base::MemberId member;
+  std::string name;
+  bool link_up = false;
+  base::Index match;
+  std::uint64_t silent_ms = 0;
+  bool stalled = false;
+  bool quarantined = false;
+  std::string client_address;  // empty if unknown
+};
+
+/// A member's own account of itself.
+struct MemberStatus {
+  Header header;
+  std::string name;
+  std::string role;  // follower, pre-candidate, candidate, leader
+  base::MemberId leader;
+  std::string leader_name;
+  base::Index first, last, durable, commit;
+  bool ready = false;
+  bool stalled = false;
+  bool quarantined = false;
+  std::string reason;            // why it is not well; empty if it is
+  std::string step_down_reason;  // why it last gave leadership up
+  std::uint64_t leader_changes = 0;
+  std::uint64_t log_syncs = 0;  // since the process started
+  std::uint64_t log_bytes = 0;
+  std::uint64_t applied_entries = 0;
+  std::uint64_t sessions = 0;
+  std::uint64_t digest = 0;
+  std::string version;
+  std::string http_address;
+  std::vector<PeerStatus> peers;
+  std::vector<Fault> faults;
+  bool leads() const { return role == "leader"; }
+};
+
+}  // namespace client
