@@ -1,4 +1,4 @@
-// Wakes a net::Loop from any thread, also before it exists and after it went.
+// Wakes and stops a net::Loop from any thread, also before it exists and after it went.
 #pragma once
 
 #include <functional>
@@ -15,11 +15,12 @@ class Doorbell {
  public:
   explicit Doorbell(std::function<void()> task) : task_(std::move(task)) {}
 
-  /// Loop thread. `loop` lives until detach().
-  void attach(net::Loop& loop) {
+  /// Loop thread. `loop` lives until detach(). False: stop() came first, do not run it.
+  bool attach(net::Loop& loop) {
     std::lock_guard lock(mutex_);
     loop_ = &loop;
     loop_->post(task_);
+    return !stopped_;
   }
   /// Loop thread.
   void detach() {
@@ -31,11 +32,18 @@ class Doorbell {
     std::lock_guard lock(mutex_);
     if (loop_ != nullptr) loop_->post(task_);
   }
+  /// Any thread: the loop returns from run().
+  void stop() {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+    if (loop_ != nullptr) loop_->stop();
+  }
 
  private:
   const std::function<void()> task_;
   std::mutex mutex_;
   net::Loop* loop_ = nullptr;  // guarded by mutex_
+  bool stopped_ = false;       // guarded by mutex_
 };
 
 }  // namespace server

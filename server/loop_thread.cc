@@ -210,28 +210,12 @@ void LoopThread::run() {
   if (!status.is_ok()) return started_.set_value(status);
   peer_port_ = turn.port();
   turn_ = &turn;
-  doorbell_.attach(loop);
-  bool stopped = false;
-  {
-    std::lock_guard lock(stop_mutex_);
-    loop_ = &loop;
-    stopped = stopped_;
-  }
+  const bool stopped = !doorbell_.attach(loop);
   started_.set_value(base::Status::ok());
   if (!stopped) loop.run();
-  {
-    std::lock_guard lock(stop_mutex_);
-    loop_ = nullptr;
-  }
   doorbell_.detach();
   turn_ = nullptr;
   peers_.stamps->loop.at_ms.store(0, std::memory_order_relaxed);
-}
-
-void LoopThread::stop() {
-  std::lock_guard lock(stop_mutex_);
-  stopped_ = true;
-  if (loop_ != nullptr) loop_->stop();
 }
 
 }  // namespace server

@@ -62,7 +62,7 @@ class LoopThread {
   void post(std::vector<LoopEvent> events);
   /// False: too much is queued, nothing was taken in.
   bool try_request(std::vector<ClientRequest>&& requests, std::size_t size_bytes);
-  void stop();
+  void stop() { doorbell_.stop(); }
   /// Ready once run() listens and ticks, or could not.
   std::future<base::Status> started() { return started_.get_future(); }
   /// After started().
@@ -83,9 +83,6 @@ class LoopThread {
   Doorbell doorbell_;
   base::Mailbox<std::vector<LoopEvent>> events_;
   base::Mailbox<std::vector<ClientRequest>> requests_;
-  std::mutex stop_mutex_;
-  net::Loop* loop_ = nullptr;  // guarded by stop_mutex_
-  bool stopped_ = false;       // guarded by stop_mutex_
 };
 
 }  // namespace server

@@ -67,7 +67,8 @@ struct Header {
 
 /// The end of a client's request.
 struct RequestOutcome {
-  base::Status status;           // not ok: reply and result mean nothing
+  base::Status status;  // not ok: reply and result mean nothing
+  bool is_read = false;
   kv::Reply reply;               // of a command
   kv::TransactionResult result;  // of a read
   Header header;

@@ -416,6 +416,7 @@ void Replica::Impl::read_done(Request request, base::Result<kv::TransactionResul
   // Completions of apply and of reads come in apply's order, so the position never goes back.
   CHECK(position.applied >= position_.applied);
   RequestOutcome outcome;
+  outcome.is_read = true;
   outcome.status = result.status();
   if (result.is_ok()) outcome.result = std::move(result).value();
   outcome.header = header(core_.status().term);

@@ -1,0 +1,248 @@
+#include "server/client_door.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "schema/codec.h"
+#include "server/clock.h"
+#include "server/wire.h"
+#include "storage/codec.h"
+
+namespace server {
+
+using base::Code;
+using base::Result;
+using base::Status;
+
+/// One submit that is under way. A request's id is number * kMaxCalls + its place in the list.
+struct ClientDoor::Submission {
+  Context context;
+  kj::Own<kj::PromiseFulfiller<void>> fulfiller;
+  std::shared_ptr<std::size_t> in_flight;  // calls of the connection
+  std::vector<std::optional<RequestOutcome>> outcomes;
+  std::vector<bool> writes;  // whether the call can take effect
+  std::size_t open = 0;      // calls without an outcome
+};
+
+// Cap'n Proto's servers have no virtual destructor; kj::heap destroys them as what they are.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+/// The capability of one connection: it only knows how much the connection has in flight.
+class ClientDoor::Connection final : public schema::Holdfast::Server {
+ public:
+  explicit Connection(ClientDoor& door) : door_(door) { ++door_.counters_.connections; }
+  ~Connection() noexcept { --door_.counters_.connections; }
+
+  kj::Promise<void> submit(SubmitContext context) override {
+    return door_.submit(context, in_flight_);
+  }
+  kj::Promise<void> status(StatusContext context) override {
+    door_.status(context.getResults().initStatus());
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> fault(FaultContext context) override {
+    const auto params = context.getParams();
+    const Status status = door_.switch_fault(params.getName(), params.getOn());
+    auto results = context.getResults();
+    results.setCode(static_cast<std::uint16_t>(status.code()));
+    results.setDetail(status.detail());
+    if (door_.view_.config->allow_faults) {
+      write_faults(*door_.view_.faults, results.initFaults(kFaults));
+    }
+    return kj::READY_NOW;
+  }
+
+ private:
+  ClientDoor& door_;
+  std::shared_ptr<std::size_t> in_flight_ = std::make_shared<std::size_t>(0);
+};
+#pragma GCC diagnostic pop
+
+ClientDoor::ClientDoor(ClientDoorOptions options, NodeView view, std::string http_address,
+                       Send send, DoorCounters& counters)
+    : options_(options),
+      view_(std::move(view)),
+      http_address_(std::move(http_address)),
+      send_(std::move(send)),
+      counters_(counters) {}
+ClientDoor::~ClientDoor() = default;
+
+schema::Holdfast::Client ClientDoor::connect() {
+  return kj::heap<Connection>(*this);
+}
+
+kj::Promise<void> ClientDoor::submit(Context context, std::shared_ptr<std::size_t> in_flight) {
+  const auto params = context.getParams();
+  const auto calls = params.getCalls();
+  KJ_REQUIRE(calls.size() <= kMaxCalls, "too many calls in one submit");
+  const std::uint32_t asked_ms = params.getDeadlineMs();
+  const std::uint64_t deadline_ms =
+      boot_ms() +
+      (asked_ms == 0 ? options_.default_deadline_ms : std::min(asked_ms, options_.max_deadline_ms));
+  const std::uint64_t number = next_number_++;
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  auto submission = std::make_unique<Submission>(
+      Submission{context, kj::mv(paf.fulfiller), in_flight, {}, {}, calls.size()});
+  submission->outcomes.resize(calls.size());
+  submission->writes.resize(calls.size(), false);
+  counters_.calls += calls.size();
+  *in_flight += calls.size();
+  const bool overloaded = *in_flight > options_.calls_per_connection;
+
+  std::vector<ClientRequest> requests;
+  std::size_t size_bytes = 0;
+  for (unsigned i = 0; i < calls.size(); ++i) {
+    auto request = overloaded ? Status(Code::kOverloaded, "too many calls of this connection")
+                              : understand(calls[i], number * kMaxCalls + i, &size_bytes);
+    if (!request) {
+      refuse(*submission, i, request.status());
+      continue;
+    }
+    submission->writes[i] = std::holds_alternative<WriteRequest>(request->body);
+    requests.push_back(std::move(request).value());
+  }
+  context.releaseParams();
+  if (!requests.empty() && !send_(std::move(requests), size_bytes)) {
+    for (std::size_t i = 0; i < submission->outcomes.size(); ++i) {
+      if (!submission->outcomes[i]) {
+        refuse(*submission, i, {Code::kOverloaded, "too much is queued at this member"});
+      }
+    }
+  }
+  const bool done = submission->open == 0;
+  submissions_.emplace(number, std::move(submission));
+  if (done) {
+    complete(number);
+  } else {
+    deadlines_.emplace(deadline_ms, number);
+  }
+  return kj::mv(paf.promise);
+}
+
+Result<ClientRequest> ClientDoor::understand(schema::Call::Reader call, std::uint64_t id,
+                                             std::size_t* size_bytes) const {
+  Result<ClientRequest> request = Status(Code::kUnsupported, "this kind of call is not known here");
+  switch (call.which()) {
+    case schema::Call::OPEN_SESSION:
+      request = ClientRequest{id, WriteRequest{storage::encode(kv::OpenSession{})}};
+      break;
+    case schema::Call::CLOSE_SESSION:
+      request = ClientRequest{
+          id,
+          WriteRequest{storage::encode(kv::CloseSession{kv::SessionId(call.getCloseSession())})}};
+      break;
+    case schema::Call::WRITE:
+      request = understand_write(call.getWrite(), id);
+      break;
+    case schema::Call::READ:
+      request = understand_read(call.getRead(), id);
+      break;
+  }
+  *size_bytes += call.totalSize().wordCount * sizeof(capnp::word) + 64;
+  return request;
+}
+
+Result<ClientRequest> ClientDoor::understand_write(schema::Write::Reader write,
+                                                   std::uint64_t id) const {
+  if (write.getSession() == 0 || write.getSequence() == 0) {
+    return Status(Code::kInvalidArgument, "a write needs a session and a sequence number from 1");
+  }
+  auto transaction = schema::read(write.getTransaction());
+  if (!transaction) return transaction.status();
+  Status status = kv::validate(transaction.value(), options_.limits);
+  if (!status.is_ok()) return status;
+  return ClientRequest{id, WriteRequest{storage::encode(kv::Write{
+                               kv::SessionId(write.getSession()), write.getSequence(),
+                               write.getAcknowledgedBelow(), std::move(transaction).value()})}};
+}
+
+Result<ClientRequest> ClientDoor::understand_read(schema::Read::Reader read,
+                                                  std::uint64_t id) const {
+  auto transaction = schema::read(read.getTransaction());
+  if (!transaction) return transaction.status();
+  Status status = kv::validate(transaction.value(), options_.limits);
+  if (!status.is_ok()) return status;
+  if (kv::writes(transaction.value())) {
+    return Status(Code::kInvalidArgument, "a read must not write: send it as a write");
+  }
+  return ClientRequest{id, ReadRequest{std::move(transaction).value(), read.getSerializable()}};
+}
+
+void ClientDoor::refuse(Submission& submission, std::size_t call, Status status) {
+  ++counters_.refused_calls;
+  RequestOutcome outcome;
+  outcome.status = std::move(status);
+  outcome.header = header_of(view_);
+  outcome.leader = view_.board->read()->replica.core.leader;
+  settle(submission, call, std::move(outcome));
+}
+
+void ClientDoor::settle(Submission& submission, std::size_t call, RequestOutcome outcome) {
+  CHECK(!submission.outcomes[call].has_value(), "one outcome a call");
+  submission.outcomes[call] = std::move(outcome);
+  --submission.open;
+  --*submission.in_flight;
+}
+
+void ClientDoor::answer(std::vector<ClientAnswer> answers) {
+  for (auto& answer : answers) {
+    const std::uint64_t number = answer.id / kMaxCalls;
+    const auto at = submissions_.find(number);
+    if (at == submissions_.end()) continue;  // its deadline has passed
+    settle(*at->second, answer.id % kMaxCalls, std::move(answer.outcome));
+    if (at->second->open == 0) complete(number);
+  }
+}
+
+void ClientDoor::expire(std::uint64_t now_ms) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
+    const std::uint64_t number = deadlines_.begin()->second;
+    deadlines_.erase(deadlines_.begin());
+    const auto at = submissions_.find(number);
+    if (at == submissions_.end()) continue;  // it was done in time
+    Submission& submission = *at->second;
+    for (std::size_t i = 0; i < submission.outcomes.size(); ++i) {
+      if (submission.outcomes[i]) continue;
+      ++counters_.timed_out_calls;
+      // A read has no effect, so that nobody needs to find out what became of it.
+      RequestOutcome outcome;
+      outcome.status = submission.writes[i]
+                           ? Status(Code::kTimeout, "not answered in time")
+                           : Status(Code::kTimeoutBeforeSend,
+                                    "a read that was not answered in time; it has no effect");
+      outcome.header = header_of(view_);
+      outcome.leader = view_.board->read()->replica.core.leader;
+      settle(submission, i, std::move(outcome));
+    }
+    complete(number);
+  }
+}
+
+void ClientDoor::complete(std::uint64_t number) {
+  const auto at = submissions_.find(number);
+  const std::unique_ptr<Submission> submission = std::move(at->second);
+  submissions_.erase(at);
+  const auto size = static_cast<unsigned>(submission->outcomes.size());
+  auto outcomes = submission->context.getResults().initOutcomes(size);
+  std::size_t room_bytes = options_.answer_bytes;
+  for (unsigned i = 0; i < size; ++i) {
+    room_bytes -= write_outcome(*submission->outcomes[i], *view_.config, room_bytes, outcomes[i]);
+  }
+  submission->fulfiller->fulfill();
+}
+
+void ClientDoor::status(schema::MemberStatus::Builder to) const {
+  write_status(view_, http_address_, to);
+}
+
+Status ClientDoor::switch_fault(const std::string& name, bool on) {
+  if (!view_.config->allow_faults) {
+    return {Code::kFaultsNotAllowed, "start holdfastd with --allow-faults"};
+  }
+  if (name.empty()) return Status::ok();
+  if (name != kHangLogSync) return {Code::kInvalidArgument, "no fault is named '" + name + "'"};
+  view_.faults->hang_log_sync.store(on);
+  return Status::ok();
+}
+
+}  // namespace server

@@ -1,0 +1,110 @@
+#include "server/door_thread.h"
+
+#include <memory>
+#include <utility>
+
+#include "net/connection.h"
+#include "net/loop.h"
+#include "server/clock.h"
+#include "server/http_door.h"
+
+namespace server {
+namespace {
+constexpr std::uint32_t kTickMs = 10;
+}
+
+/// Listeners, connections and the two doors. The doors outlive the connections.
+class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
+ public:
+  Turn(net::Loop& loop, const DoorOptions& options, const NodeView& view, Stamp& stamp,
+       const ClientDoor::Send& send)
+      : loop_(loop),
+        options_(options),
+        view_(view),
+        stamp_(stamp),
+        send_(send),
+        http_(loop.timer(), view, counters_),
+        connections_(*this) {}
+
+  base::Status start() {
+    auto http =
+        net::Listener::listen(loop_, view_.config->listen_http, options_.max_http_connections,
+                              [this](std::shared_ptr<net::Socket> socket) {
+                                connections_.add(http_.serve(net::byte_stream(std::move(socket))));
+                              });
+    if (!http) return http.status();
+    http_listener_ = std::move(http).value();
+    const net::Address http_address{view_.config->listen_http.host, http_listener_->port()};
+    client_ = std::make_unique<ClientDoor>(options_.client, view_, http_address.to_string(), send_,
+                                           counters_);
+    auto clients = net::Listener::listen(
+        loop_, view_.config->listen_client, options_.max_client_connections,
+        [this](std::shared_ptr<net::Socket> socket) {
+          connections_.add(
+              net::serve_rpc(loop_, std::move(socket), client_->connect(), options_.connection));
+        });
+    if (!clients) return clients.status();
+    client_listener_ = std::move(clients).value();
+    turn();
+    loop_.every(kTickMs, [this] { turn(); });
+    return base::Status::ok();
+  }
+
+  std::uint16_t client_port() const { return client_listener_->port(); }
+  std::uint16_t http_port() const { return http_listener_->port(); }
+
+  void take(std::vector<std::vector<ClientAnswer>> batches) {
+    for (auto& batch : batches) client_->answer(std::move(batch));
+  }
+
+ private:
+  void turn() {
+    const std::uint64_t now = boot_ms();
+    stamp_.at_ms.store(now, std::memory_order_relaxed);
+    client_->expire(now);
+  }
+  /// A connection that breaks is its client's affair.
+  void taskFailed(kj::Exception&&) override {}
+
+  net::Loop& loop_;
+  const DoorOptions& options_;
+  const NodeView& view_;
+  Stamp& stamp_;
+  const ClientDoor::Send& send_;
+  DoorCounters counters_;
+  std::unique_ptr<ClientDoor> client_;
+  HttpDoor http_;
+  kj::TaskSet connections_;
+  std::unique_ptr<net::Listener> http_listener_;
+  std::unique_ptr<net::Listener> client_listener_;
+};
+
+DoorThread::DoorThread(DoorOptions options, NodeView view, Stamp& stamp, ClientDoor::Send send)
+    : options_(options),
+      view_(std::move(view)),
+      stamp_(stamp),
+      send_(std::move(send)),
+      doorbell_([this] { drain(); }),
+      answers_(SIZE_MAX, [this] { doorbell_.ring(); }) {}
+
+void DoorThread::drain() {
+  if (turn_ != nullptr) turn_->take(answers_.drain());
+}
+
+void DoorThread::run() {
+  net::Loop loop;
+  Turn turn(loop, options_, view_, stamp_, send_);
+  const base::Status status = turn.start();
+  if (!status.is_ok()) return started_.set_value(status);
+  client_port_ = turn.client_port();
+  http_port_ = turn.http_port();
+  turn_ = &turn;
+  const bool stopped = !doorbell_.attach(loop);
+  started_.set_value(base::Status::ok());
+  if (!stopped) loop.run();
+  doorbell_.detach();
+  turn_ = nullptr;
+  stamp_.at_ms.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace server

@@ -1,0 +1,165 @@
+// The families of /metrics. Door thread.
+#include "server/node_view.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "server/clock.h"
+
+namespace server {
+namespace {
+
+double number(std::uint64_t value) {
+  return static_cast<double>(value);
+}
+
+void raft_metrics(MetricsText& text, const ReplicaStatus& status) {
+  const raft::CoreStatus& core = status.core;
+  const bool leads = core.role == raft::Role::kLeader;
+  text.gauge("holdfast_server_has_leader", "1 if a leader is known.", core.leader ? 1 : 0);
+  text.gauge("holdfast_server_is_leader", "1 if this member leads.", leads ? 1 : 0);
+  text.counter("holdfast_server_leader_changes_seen_total", "Changes of leader seen.",
+               number(core.leader_changes));
+  text.gauge("holdfast_server_stalled", "1 if work is pending here and does not complete.",
+             core.stalled ? 1 : 0);
+  text.gauge("holdfast_server_quarantined", "1 if this member lost synced data.",
+             core.quarantined ? 1 : 0);
+  text.gauge("holdfast_raft_term", "Current term.", number(core.term.value));
+  text.gauge("holdfast_raft_first_index", "First index in the log.", number(core.first.value));
+  text.gauge("holdfast_raft_last_index", "Last index in the log.", number(core.last.value));
+  text.gauge("holdfast_raft_durable_index", "Last index that is synced here.",
+             number(core.durable.value));
+  text.gauge("holdfast_raft_commit_index", "Commit index.", number(core.commit.value));
+  text.gauge("holdfast_raft_applied_index", "Last index applied.",
+             number(status.position.applied.value));
+  text.counter("holdfast_server_applied_entries_total", "Entries applied since the start.",
+               number(status.applied_entries));
+  text.gauge("holdfast_server_requests_pending", "Requests that are not answered yet.",
+             number(status.pending_requests));
+  text.counter("holdfast_server_proposals_total", "Writes proposed.", number(status.proposals));
+  text.counter("holdfast_server_proposals_failed_total", "Proposed writes that failed.",
+               number(status.failed_proposals));
+  text.counter("holdfast_server_reads_failed_total", "Reads that failed.",
+               number(status.failed_reads));
+}
+
+void peer_metrics(MetricsText& text, const NodeView& view, const NodeStatus& status) {
+  using net::peer::LinkCounters;
+  const std::pair<const char*, std::uint64_t LinkCounters::*> families[] = {
+      {"holdfast_network_peer_sent_messages_total", &LinkCounters::sent},
+      {"holdfast_network_peer_dropped_messages_total", &LinkCounters::dropped},
+      {"holdfast_network_peer_received_messages_total", &LinkCounters::received},
+      {"holdfast_network_peer_refused_messages_total", &LinkCounters::refused}};
+  for (const auto& [name, member] : families) {
+    text.family(name, "Messages of this peer's links.", "counter");
+    for (const auto& [id, counters] : status.links) {
+      text.sample(name, {{"peer", base::to_hex(id.value)}}, number(counters.*member));
+    }
+  }
+  text.family("holdfast_network_peer_up", "1 if the liveness connection stands.", "gauge");
+  for (const auto& peer : status.replica.core.peers) {
+    text.sample("holdfast_network_peer_up", {{"peer", base::to_hex(peer.id.value)}},
+                peer.link_up ? 1 : 0);
+  }
+  text.family("holdfast_network_peer_silent_seconds", "Since anything was heard.", "gauge");
+  for (const auto& peer : status.replica.core.peers) {
+    text.sample("holdfast_network_peer_silent_seconds", {{"peer", base::to_hex(peer.id.value)}},
+                number(peer.silent_ticks) * view.readiness.tick_ms / 1000);
+  }
+}
+
+double busy_seconds(const Stamp& stamp) {
+  const std::uint64_t since = stamp.at_ms.load(std::memory_order_relaxed);
+  const std::uint64_t now = boot_ms();
+  return since == 0 || now < since ? 0 : number(now - since) / 1000;
+}
+
+void disk_metrics(MetricsText& text, const NodeView& view) {
+  text.histogram("holdfast_disk_wal_fsync_duration_seconds",
+                 "A write of the log with its one sync.", view.append_duration->read());
+  text.counter("holdfast_disk_wal_syncs_total", "Syncs of the log.", number(view.log->syncs()));
+  text.gauge("holdfast_disk_wal_size_bytes", "Bytes of entries in the log.",
+             number(view.log->size_bytes()));
+  text.family("holdfast_thread_busy_seconds", "How long the current piece of work has taken.",
+              "gauge");
+  text.sample("holdfast_thread_busy_seconds", {{"thread", "log"}}, busy_seconds(view.stamps->log));
+  text.sample("holdfast_thread_busy_seconds", {{"thread", "apply"}},
+              busy_seconds(view.stamps->apply));
+  text.sample("holdfast_thread_busy_seconds", {{"thread", "disk"}},
+              busy_seconds(view.stamps->disk));
+}
+
+void door_metrics(MetricsText& text, const NodeView& view, const DoorCounters& door) {
+  text.counter("holdfast_door_calls_total", "Calls of clients.", number(door.calls));
+  text.counter("holdfast_door_refused_calls_total", "Calls refused before anything was proposed.",
+               number(door.refused_calls));
+  text.counter("holdfast_door_timed_out_calls_total", "Calls that missed their deadline.",
+               number(door.timed_out_calls));
+  text.gauge("holdfast_door_connections", "Open client connections.", number(door.connections));
+  text.counter("holdfast_door_http_requests_total", "HTTP requests.", number(door.http_requests));
+  text.gauge("holdfast_server_sessions", "Open client sessions.", number(view.sessions()));
+  text.counter("holdfast_log_lines_dropped_total", "Log lines dropped for a slow reader.",
+               number(view.lines->dropped()));
+  text.counter("holdfast_log_lines_suppressed_total", "Log lines left out as repeats.",
+               number(view.lines->suppressed()));
+}
+
+void health_metrics(MetricsText& text, const NodeView& view, const NodeStatus& status) {
+  text.family("holdfast_health_check", "1 if the check passes.", "gauge");
+  const std::uint64_t loop_ms = view.stamps->loop.at_ms.load(std::memory_order_relaxed);
+  for (const auto& check : readiness(status.replica, loop_ms, boot_ms(), view.readiness)) {
+    text.sample("holdfast_health_check", {{"type", "readyz"}, {"name", check.name}},
+                check.ok ? 1 : 0);
+  }
+  text.family("holdfast_build_info", "The version, always 1.", "gauge");
+  text.sample("holdfast_build_info", {{"version", HOLDFAST_VERSION}}, 1);
+}
+
+double open_files() {
+  double count = 0;
+  DIR* directory = ::opendir("/proc/self/fd");
+  if (directory == nullptr) return 0;
+  while (::readdir(directory) != nullptr) ++count;
+  ::closedir(directory);
+  return count - 3;  // ".", ".." and the one that lists
+}
+
+void process_metrics(MetricsText& text) {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  text.counter("process_cpu_seconds_total", "User and system CPU time.",
+               seconds(usage.ru_utime) + seconds(usage.ru_stime));
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t virtual_pages = 0, resident_pages = 0;
+  statm >> virtual_pages >> resident_pages;
+  const double page = static_cast<double>(::sysconf(_SC_PAGESIZE));
+  text.gauge("process_virtual_memory_bytes", "Virtual memory.", number(virtual_pages) * page);
+  text.gauge("process_resident_memory_bytes", "Resident memory.", number(resident_pages) * page);
+  text.gauge("process_open_fds", "Open file descriptors.", open_files());
+  static const double start_seconds = number(wall_ms()) / 1000;
+  text.gauge("process_start_time_seconds", "About when the process started, since 1970.",
+             start_seconds);
+}
+
+}  // namespace
+
+std::string node_metrics(const NodeView& view, const DoorCounters& door) {
+  const auto status = view.board->read();
+  MetricsText text;
+  raft_metrics(text, status->replica);
+  peer_metrics(text, view, *status);
+  disk_metrics(text, view);
+  door_metrics(text, view, door);
+  health_metrics(text, view, *status);
+  process_metrics(text);
+  return text.text();
+}
+
+}  // namespace server

@@ -1,0 +1,45 @@
+// What the doors may see of a node: everything here can be read from any thread, at once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "server/config.h"
+#include "server/log_sink.h"
+#include "server/metrics.h"
+#include "server/readiness.h"
+#include "server/stamps.h"
+#include "server/status_board.h"
+#include "storage/faults.h"
+#include "storage/log_store.h"
+
+namespace server {
+
+/// Pointers outlive the doors; none is null.
+struct NodeView {
+  const Config* config = nullptr;
+  const StatusBoard* board = nullptr;
+  const Stamps* stamps = nullptr;
+  const storage::LogStore* log = nullptr;
+  const LogSink* lines = nullptr;
+  storage::FaultSwitches* faults = nullptr;
+  const DurationHistogram* append_duration = nullptr;
+  std::function<std::uint64_t()> sessions;
+  ReadinessOptions readiness;
+};
+
+/// What the doors count themselves. Door thread.
+struct DoorCounters {
+  std::uint64_t calls = 0;
+  std::uint64_t refused_calls = 0;  // overload, limits
+  std::uint64_t timed_out_calls = 0;
+  std::uint64_t connections = 0;  // open now
+  std::uint64_t http_requests = 0;
+};
+
+/// The text of /metrics.
+std::string node_metrics(const NodeView& view, const DoorCounters& door);
+
+}  // namespace server

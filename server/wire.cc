@@ -1,0 +1,152 @@
+#include "server/wire.h"
+
+#include "schema/codec.h"
+#include "server/clock.h"
+
+namespace server {
+namespace {
+
+std::size_t bytes_of(const kv::KeyValue& item) {
+  return item.key.size() + item.value.size() + 80;
+}
+
+std::size_t bytes_of(const kv::TransactionResult& result) {
+  std::size_t bytes = 64;
+  for (const auto& part : result.results) {
+    bytes += 64;
+    if (const auto* range = std::get_if<kv::RangeResult>(&part)) {
+      for (const auto& item : range->items) bytes += bytes_of(item);
+    } else if (const auto* put = std::get_if<kv::PutResult>(&part)) {
+      if (put->previous) bytes += bytes_of(*put->previous);
+    } else {
+      for (const auto& item : std::get<kv::DeleteResult>(part).previous) bytes += bytes_of(item);
+    }
+  }
+  return bytes;
+}
+
+void write_failure(base::Code code, const std::string& detail, schema::Outcome::Builder to) {
+  to.setCode(static_cast<std::uint16_t>(code));
+  to.setDetail(detail);
+}
+
+std::string name_or_id(const Config& config, base::MemberId id) {
+  if (!id) return "";
+  const MemberConfig* member = config.find(id);
+  return member == nullptr ? base::to_hex(id.value) : member->name;
+}
+
+void write_peer(const raft::PeerStatus& peer, const NodeView& view,
+                schema::PeerStatus::Builder to) {
+  const MemberConfig* member = view.config->find(peer.id);
+  to.setMember(peer.id.value);
+  to.setName(name_or_id(*view.config, peer.id));
+  to.setLinkUp(peer.link_up);
+  to.setMatch(peer.match.value);
+  to.setSilentMs(std::uint64_t{peer.silent_ticks} * view.readiness.tick_ms);
+  to.setStalled(peer.progress.stalled);
+  to.setQuarantined(peer.progress.quarantined);
+  if (member != nullptr) to.setClientAddress(member->client_address);
+}
+
+void write_core(const raft::CoreStatus& core, const Config& config,
+                schema::MemberStatus::Builder to) {
+  to.setRole(std::string(raft::name_of(core.role)));
+  to.setLeader(core.leader.value);
+  to.setLeaderName(name_or_id(config, core.leader));
+  to.setFirst(core.first.value);
+  to.setLast(core.last.value);
+  to.setDurable(core.durable.value);
+  to.setCommit(core.commit.value);
+  to.setStalled(core.stalled);
+  to.setQuarantined(core.quarantined);
+  to.setStepDownReason(core.step_down_reason);
+  to.setLeaderChanges(core.leader_changes);
+}
+
+}  // namespace
+
+std::size_t write_outcome(const RequestOutcome& outcome, const Config& config,
+                          std::size_t room_bytes, schema::Outcome::Builder to) {
+  write_header(outcome.header, to.initHeader());
+  to.setLeader(outcome.leader.value);
+  if (const auto* leader = config.find(outcome.leader)) to.setLeaderAddress(leader->client_address);
+  if (!outcome.status.is_ok()) {
+    write_failure(outcome.status.code(), outcome.status.detail(), to);
+    return 0;
+  }
+  write_failure(outcome.reply.code, outcome.reply.detail, to);
+  if (outcome.reply.code != base::Code::kOk) return 0;
+  to.setSession(outcome.reply.session.value);
+  to.setRepeated(outcome.reply.repeated);
+  const kv::TransactionResult& result = outcome.is_read ? outcome.result : outcome.reply.result;
+  const std::size_t bytes = bytes_of(result);
+  if (bytes <= room_bytes) {
+    schema::write(result, to.initResult());
+    return bytes;
+  }
+  if (outcome.is_read) {
+    write_failure(base::Code::kTooLarge, "the answers are too large together: ask for less", to);
+    return 0;
+  }
+  auto without = to.initResult();
+  without.setSucceeded(result.succeeded);
+  without.setRevision(result.revision.value);
+  to.setDetail("applied, but its results are too large to return");
+  return 0;
+}
+
+void write_header(const Header& header, schema::Header::Builder to) {
+  to.setCluster(header.cluster.value);
+  to.setGeneration(header.generation);
+  to.setMember(header.member.value);
+  to.setRevision(header.revision.value);
+  to.setTerm(header.term.value);
+  to.setTime(header.time.value);
+  to.setApplied(header.applied.value);
+  to.setHash(header.hash.value);
+}
+
+Header header_of(const NodeView& view) {
+  const auto status = view.board->read();
+  const kv::Position& position = status->replica.position;
+  return {.cluster = view.config->cluster,
+          .generation = position.generation,
+          .member = view.config->self,
+          .revision = position.revision,
+          .term = status->replica.core.term,
+          .time = position.time,
+          .applied = position.applied,
+          .hash = position.hash};
+}
+
+void write_faults(const storage::FaultSwitches& faults, capnp::List<schema::Fault>::Builder to) {
+  to[0].setName(kHangLogSync);
+  to[0].setOn(faults.hang_log_sync.load());
+  to[0].setHits(faults.hung_log_syncs.load());
+}
+
+void write_status(const NodeView& view, const std::string& http_address,
+                  schema::MemberStatus::Builder to) {
+  const auto status = view.board->read();
+  const ReplicaStatus& replica = status->replica;
+  const std::uint64_t loop_ms = view.stamps->loop.at_ms.load(std::memory_order_relaxed);
+  const auto checks = readiness(replica, loop_ms, boot_ms(), view.readiness);
+  write_header(header_of(view), to.initHeader());
+  write_core(replica.core, *view.config, to);
+  to.setName(view.config->name);
+  to.setReady(all_ok(checks));
+  to.setReason(first_reason(checks));
+  to.setLogSyncs(view.log->syncs());
+  to.setLogBytes(view.log->size_bytes());
+  to.setSessions(view.sessions());
+  to.setDigest(replica.position.digest);
+  to.setVersion(HOLDFAST_VERSION);
+  to.setHttpAddress(http_address);
+  to.setAppliedEntries(replica.applied_entries);
+  auto peers = to.initPeers(static_cast<unsigned>(replica.core.peers.size()));
+  for (unsigned i = 0; i < peers.size(); ++i) write_peer(replica.core.peers[i], view, peers[i]);
+  if (view.config->allow_faults) write_faults(*view.faults, to.initFaults(kFaults));
+}
+
+}  // namespace server

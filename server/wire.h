@@ -1,0 +1,26 @@
+// Answers and status to schema/client.capnp. Door thread.
+#pragma once
+
+#include <string>
+
+#include "schema/client.capnp.h"
+#include "server/node_view.h"
+#include "server/ports.h"
+
+namespace server {
+
+/// Writes everything but the result of a transaction that would make the message larger than
+/// `room_bytes`; returns how many bytes of result were written. Such a read answers kTooLarge; such
+/// a write keeps its code, since it took effect, and its detail says that the result was left out.
+std::size_t write_outcome(const RequestOutcome& outcome, const Config& config,
+                          std::size_t room_bytes, schema::Outcome::Builder to);
+void write_header(const Header& header, schema::Header::Builder to);
+void write_status(const NodeView& view, const std::string& http_address,
+                  schema::MemberStatus::Builder to);
+void write_faults(const storage::FaultSwitches& faults, capnp::List<schema::Fault>::Builder to);
+inline constexpr unsigned kFaults = 1;
+inline constexpr const char* kHangLogSync = "hang-log-sync";
+/// The header of an answer that the door gives by itself.
+Header header_of(const NodeView& view);
+
+}  // namespace server
