@@ -24,9 +24,6 @@ struct ClientDoor::Submission {
   std::size_t open = 0;      // calls without an outcome
 };
 
-// Cap'n Proto's servers have no virtual destructor; kj::heap destroys them as what they are.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 /// The capability of one connection: it only knows how much the connection has in flight.
 class ClientDoor::Connection final : public schema::Holdfast::Server {
  public:
@@ -56,7 +53,6 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
   ClientDoor& door_;
   std::shared_ptr<std::size_t> in_flight_ = std::make_shared<std::size_t>(0);
 };
-#pragma GCC diagnostic pop
 
 ClientDoor::ClientDoor(ClientDoorOptions options, NodeView view, std::string http_address,
                        Send send, DoorCounters& counters)

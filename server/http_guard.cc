@@ -12,7 +12,7 @@ constexpr std::size_t kMaxHeadBytes = 16 << 10;
 constexpr std::string_view kEnd = "\r\n\r\n";
 constexpr std::string_view kRefusal =
     "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n"
-    "Content-Length: 41\r\n\r\nrequests with a body are not taken here.\r\n";
+    "Content-Length: 42\r\n\r\nrequests with a body are not taken here.\r\n";
 
 std::string lower(std::string_view text) {
   std::string out(text);
