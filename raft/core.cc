@@ -13,6 +13,9 @@ namespace {
 /// Messages that wait outside for a write. A log that hangs must not gather them without end, and
 /// any message may be lost.
 constexpr std::size_t kDeferredMessages = 1024;
+/// Handed to apply and not reported back: enough to keep it busy, little enough that completions come
+/// often and a long replay is not taken for a stall.
+constexpr std::size_t kApplyingBytes = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -195,6 +198,7 @@ void Core::Impl::on(const Applied& applied) {
   if (applied.index <= applied_) return;
   for (Index i = applied_.next(); i <= applied.index; i = i.next()) {
     unapplied_bytes_ -= log_.size_at(i);
+    applying_bytes_ -= log_.size_at(i);
   }
   applied_ = applied.index;
   while (configurations_.size() > 1 && configurations_[1].index <= applied_) {
@@ -267,10 +271,11 @@ void Core::Impl::finish_step() {
 /// applied before the own log has it durable, since a majority has.
 void Core::Impl::hand_to_apply() {
   if (!log_complete_ || !persistence_.hard_state_durable()) return;
-  for (Index i = apply_asked_.next(); i <= commit_; i = i.next()) {
-    output_.apply.push_back(log_.entry_at(i));
+  while (apply_asked_ < commit_ && applying_bytes_ < kApplyingBytes) {
+    apply_asked_ = apply_asked_.next();
+    applying_bytes_ += log_.size_at(apply_asked_);
+    output_.apply.push_back(log_.entry_at(apply_asked_));
   }
-  apply_asked_ = commit_;
 }
 
 /// Section 6, rule 1: the one place where messages leave.

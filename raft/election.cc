@@ -53,7 +53,7 @@ void Core::Impl::become_pre_candidate() {
 
 void Core::Impl::become_candidate(bool transfer) {
   set_hard_state({term().next(), options_.self, options_.opening});
-  role_ = Candidate{transfer, {}, 0};
+  role_ = Candidate{transfer, {}, {}, 0};
   reset_election_timer();
   trace(TraceKind::kBecameCandidate, log_.last(), MemberId(), transfer ? "asked to" : "");
   ask_for_votes();
@@ -120,7 +120,7 @@ void Core::Impl::ask_for_votes() {
   const auto* real = std::get_if<Candidate>(&role_);
   CHECK(pre != nullptr || real != nullptr);
   for (const auto& [id, peer] : peers_) {
-    if (pre != nullptr ? pre->granted.contains(id) : real->granted.contains(id)) continue;
+    if (pre != nullptr ? pre->answered.contains(id) : real->answered.contains(id)) continue;
     RequestVote body;
     body.pre_vote = pre != nullptr;
     body.transfer = real != nullptr && real->transfer;
@@ -148,17 +148,18 @@ void Core::Impl::count_votes() {
 }
 
 void Core::Impl::on_message(const Message& message, const RequestVoteReply& body) {
-  if (!body.granted || !peer_counts(message.from)) return;
-  if (body.pre_vote) {
-    auto* pre = std::get_if<PreCandidate>(&role_);
-    if (pre == nullptr || message.term != term().next()) return;
-    pre->granted.insert(message.from);
-  } else {
-    auto* real = std::get_if<Candidate>(&role_);
-    if (real == nullptr) return;
-    real->granted[message.from] = message.incarnation;
+  auto* pre = std::get_if<PreCandidate>(&role_);
+  auto* real = std::get_if<Candidate>(&role_);
+  const bool counts = body.granted && peer_counts(message.from);
+  if (body.pre_vote && pre != nullptr) {
+    pre->answered.insert(message.from);
+    if (counts && message.term == term().next()) pre->granted.insert(message.from);
+    count_votes();
+  } else if (!body.pre_vote && real != nullptr) {
+    real->answered.insert(message.from);
+    if (counts) real->granted[message.from] = message.incarnation;
+    count_votes();
   }
-  count_votes();
 }
 
 // ---- Answering ----

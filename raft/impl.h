@@ -34,12 +34,14 @@ struct Follower {
 };
 struct PreCandidate {
   std::set<MemberId> granted;
-  MemberId forsaken;  // the leader from which support was withdrawn; zero: none
+  std::set<MemberId> answered;  // either way: not asked again
+  MemberId forsaken;            // the leader from which support was withdrawn; zero: none
   std::uint32_t resend_ticks = 0;
 };
 struct Candidate {
   bool transfer = false;                    // the leader asked for this election
   std::map<MemberId, Incarnation> granted;  // self only once its own vote is durable
+  std::set<MemberId> answered;              // either way: not asked again
   std::uint32_t resend_ticks = 0;
 };
 struct PendingProposal {
@@ -196,7 +198,8 @@ class Core::Impl {
   std::variant<Follower, PreCandidate, Candidate, Leader> role_;
 
   Index commit_;
-  Index apply_asked_;  // handed to apply up to here
+  Index apply_asked_;               // handed to apply up to here
+  std::size_t applying_bytes_ = 0;  // of the entries above applied_ that were handed to apply
   Index applied_;
   std::size_t unapplied_bytes_ = 0;  // of the committed entries above applied_
   const bool log_complete_;          // false: the log begins above the state; nothing is applied

@@ -63,8 +63,13 @@ void Core::Impl::refuse(const Message& message, RefusalReason reason, Peer& peer
 /// Section 6, rule 5: nothing that was believed of an earlier opening holds for this one.
 void Core::Impl::forget_opening(MemberId peer) {
   trace(TraceKind::kPeerReset, Index(), peer);
-  if (auto* candidate = std::get_if<Candidate>(&role_)) candidate->granted.erase(peer);
-  if (auto* candidate = std::get_if<PreCandidate>(&role_)) candidate->granted.erase(peer);
+  const auto forget = [peer](auto* candidate) {
+    if (candidate == nullptr) return;
+    candidate->granted.erase(peer);
+    candidate->answered.erase(peer);
+  };
+  forget(std::get_if<Candidate>(&role_));
+  forget(std::get_if<PreCandidate>(&role_));
   if (Leader* lead = leader()) {
     lead->progress.at(peer).reset(log_.last().next());
     lead->reads.forget(peer);
@@ -76,9 +81,11 @@ bool Core::Impl::settle_term(const Message& message) {
   if (std::holds_alternative<Refusal>(message.body)) return true;
   const auto* vote = std::get_if<RequestVote>(&message.body);
   const auto* vote_reply = std::get_if<RequestVoteReply>(&message.body);
-  // Both name a term that nobody is in yet.
+  // A pre-vote and its grant name a term that nobody is in yet; a refusal may come from below.
   if (vote != nullptr && vote->pre_vote) return true;
-  if (vote_reply != nullptr && vote_reply->pre_vote && vote_reply->granted) return true;
+  if (vote_reply != nullptr && vote_reply->pre_vote) {
+    if (vote_reply->granted || message.term <= term()) return true;
+  }
   if (message.term < term()) {
     answer_old_term(message);
     return false;
@@ -106,9 +113,8 @@ void Core::Impl::answer_old_term(const Message& message) {
   }
 }
 
-void Core::Impl::on_message(const Message& message, const TimeoutNow&) {
+void Core::Impl::on_message(const Message&, const TimeoutNow&) {
   if (leader() == nullptr && may_campaign()) become_candidate(true);
-  static_cast<void>(message);
 }
 
 void Core::Impl::on_message(const Message& message, const Refusal& body) {

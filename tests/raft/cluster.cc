@@ -18,7 +18,7 @@ Cluster::Cluster(std::uint64_t size, std::uint64_t seed, void (*tune)(Options& o
     node.options.self = MemberId(id);
     node.options.incarnation = Incarnation(100 + id);
     if (tune != nullptr) tune(node.options);
-    node.disk.configuration = configuration;
+    node.disk.first_configuration = configuration;
   }
   for (std::uint64_t id = 1; id <= size; ++id) open(id);
 }
@@ -28,6 +28,7 @@ void Cluster::open(std::uint64_t id) {
   const std::uint64_t epoch = ++epochs_[id];
   node.options.opening = Opening{epoch, id * 1000 + epoch};
   node.options.seed = seed_ * 7919 + id * 101 + epoch;
+  reconcile(node);
   Recovered recovered;
   recovered.hard_state = node.disk.hard_state;
   recovered.ordinal = node.disk.ordinal;
@@ -40,11 +41,34 @@ void Cluster::open(std::uint64_t id) {
     if (entry->index > node.disk.applied) recovered.entries.push_back(entry);
   }
   recovered.applied = node.disk.applied;
-  recovered.applied_time = node.disk.applied_time;
-  recovered.configuration = node.disk.configuration;
+  recovered.configuration = node.disk.first_configuration;
+  for (const EntryPtr& entry : node.applied_entries) {
+    recovered.applied_time = entry->time;
+    if (entry->kind != EntryKind::kConfiguration) continue;
+    recovered.configuration = *decode_configuration(entry->payload);
+  }
   recovered.quarantined = node.disk.quarantined;
   recovered.quarantine_reason = node.disk.quarantine_reason;
   node.core = std::make_unique<Core>(node.options, std::move(recovered));
+}
+
+/// DESIGN section 6, rule 3: where the log ends below what was applied, or disagrees with it, the
+/// log restarts there.
+void Cluster::reconcile(Node& node) {
+  node.applied_entries.resize(node.disk.applied.value);
+  if (node.applied_entries.empty()) return;
+  const Entry& applied = *node.applied_entries.back();
+  Disk& disk = node.disk;
+  const Index last(disk.first.value + disk.entries.size() - 1);
+  if (applied.index.next() < disk.first) return;
+  const ChainHash found = applied.index.next() == disk.first ? disk.previous_hash
+                          : applied.index <= last ? disk.entries[applied.index - disk.first]->hash
+                                                  : ChainHash();
+  if (applied.index <= last && found == applied.hash) return;
+  disk.entries.clear();
+  disk.first = applied.index.next();
+  disk.previous_term = applied.term;
+  disk.previous_hash = applied.hash;
 }
 
 std::vector<std::string> Cluster::take_lines() {
@@ -52,7 +76,7 @@ std::vector<std::string> Cluster::take_lines() {
 }
 
 void Cluster::line(std::uint64_t id, const std::string& text) {
-  lines_.push_back(std::to_string(id) + "  " + text);
+  if (keep_lines_) lines_.push_back(std::to_string(id) + "  " + text);
 }
 
 // ---- Outputs ----
@@ -172,14 +196,11 @@ void Cluster::isolate(std::uint64_t id) {
 
 // ---- Disk ----
 
-void Cluster::persist(std::uint64_t id, std::size_t count) {
+void Cluster::persist_silently(std::uint64_t id, std::size_t count) {
   Node& node = nodes_.at(id);
-  count = std::min(count, node.writes.size());
-  if (count == 0) return;
-  Ordinal done;
   for (std::size_t i = 0; i < count; ++i) {
     const PersistRequest& request = node.writes.front();
-    done = request.ordinal;
+    node.disk.ordinal = request.ordinal;
     if (request.hard_state) node.disk.hard_state = *request.hard_state;
     if (request.truncate_from) {
       node.disk.entries.resize(*request.truncate_from - node.disk.first);
@@ -190,7 +211,14 @@ void Cluster::persist(std::uint64_t id, std::size_t count) {
     }
     node.writes.pop_front();
   }
-  node.disk.ordinal = done;
+}
+
+void Cluster::persist(std::uint64_t id, std::size_t count) {
+  Node& node = nodes_.at(id);
+  count = std::min(count, node.writes.size());
+  if (count == 0) return;
+  persist_silently(id, count);
+  const Ordinal done = node.disk.ordinal;
   step(id, Persisted{done});
   std::deque<DeferredMessage> rest;
   for (DeferredMessage& each : std::exchange(node.deferred, {})) {
@@ -207,16 +235,17 @@ void Cluster::apply(std::uint64_t id) {
   Node& node = nodes_.at(id);
   if (node.applies.empty()) return;
   for (const EntryPtr& entry : node.applies) {
-    CHECK(entry->index == node.disk.applied.next(), "applied in order, without a gap");
-    node.disk.applied = entry->index;
-    node.disk.applied_time = entry->time;
-    if (entry->kind == EntryKind::kConfiguration) {
-      node.disk.configuration = *decode_configuration(entry->payload);
-    }
+    CHECK(entry->index.value == node.applied_entries.size() + 1, "in order, without a gap");
     node.applied_entries.push_back(entry);
   }
   node.applies.clear();
-  step(id, Applied{node.disk.applied});
+  if (!node.lazy_flush) flush(id);
+  step(id, Applied{Index(node.applied_entries.size())});
+}
+
+void Cluster::flush(std::uint64_t id) {
+  Node& node = nodes_.at(id);
+  node.disk.applied = Index(node.applied_entries.size());
 }
 
 void Cluster::serve_loads(std::uint64_t id) {
@@ -251,9 +280,9 @@ void Cluster::restart(std::uint64_t id) {
 void Cluster::wipe(std::uint64_t id) {
   crash(id);
   Node& node = nodes_.at(id);
-  const Configuration was = node.disk.configuration;
+  const Configuration initial = node.disk.first_configuration;
   node.disk = Disk();
-  for (const Voter& voter : was.voters) node.disk.configuration.voters.push_back({voter.id, {}});
+  node.disk.first_configuration = initial;
   node.options.incarnation = Incarnation(node.options.incarnation.value + 1000);
   epochs_[id] = 0;
 }

@@ -22,9 +22,8 @@ struct Disk {
   Index first = Index(1);
   Term previous_term;
   ChainHash previous_hash;
-  Index applied;  // of the state engine
-  HybridTime applied_time;
-  Configuration configuration;  // as of applied
+  Index applied;  // of the state engine, as flushed
+  Configuration first_configuration;
   bool quarantined = false;
   std::string quarantine_reason;
 };
@@ -40,8 +39,9 @@ struct Node {
   bool hang_log = false;
   bool hang_apply = false;
   bool hang_loads = false;
+  bool lazy_flush = false;  // the state is flushed by flush() only, not after each apply
   // What came out, in order.
-  std::vector<EntryPtr> applied_entries;
+  std::vector<EntryPtr> applied_entries;  // the state: every entry from 1 on
   std::map<std::uint64_t, ReadOutcome> reads;
   std::vector<ProposalOutcome> outcomes;
   std::vector<TraceEvent> trace;
@@ -61,6 +61,8 @@ class Cluster {
   CoreStatus status(std::uint64_t id) { return core(id).status(); }
   std::uint64_t size() const { return nodes_.size(); }
   std::deque<Message>& network() { return network_; }
+  /// Long runs need no lines.
+  void keep_lines(bool keep) { keep_lines_ = keep; }
   /// One line an event since the last call: trace, messages, writes, answers.
   std::vector<std::string> take_lines();
 
@@ -73,7 +75,10 @@ class Cluster {
   void inject(const Message& message);
   /// Makes every write of the node durable, or only the first `count`.
   void persist(std::uint64_t id, std::size_t count = ~std::size_t{0});
+  /// What the disk does before a crash: the writes reach it and nobody hears of it.
+  void persist_silently(std::uint64_t id, std::size_t count);
   void apply(std::uint64_t id);
+  void flush(std::uint64_t id);
   void serve_loads(std::uint64_t id);
 
   // Links, in both directions or one.
@@ -103,6 +108,7 @@ class Cluster {
  private:
   void take(std::uint64_t id, const Output& output);
   void open(std::uint64_t id);
+  void reconcile(Node& node);
   void line(std::uint64_t id, const std::string& text);
 
   std::map<std::uint64_t, Node> nodes_;
@@ -110,6 +116,7 @@ class Cluster {
   std::deque<Message> network_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut_links_;
   std::vector<std::string> lines_;
+  bool keep_lines_ = true;
   std::uint64_t seed_;
   std::uint64_t next_id_ = 1;  // of proposals and reads
 };
