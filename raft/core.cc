@@ -31,6 +31,9 @@ Output Core::step(Input input) {
 CoreStatus Core::status() const {
   return impl_->status();
 }
+std::optional<EntryMeta> Core::meta_at(Index index) const {
+  return impl_->meta_at(index);
+}
 
 Core::Impl::Impl(Options options, Recovered recovered)
     : options_(std::move(options)),

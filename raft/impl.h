@@ -62,6 +62,7 @@ class Core::Impl {
   Impl(Options options, Recovered recovered);
   Output step(Input input);
   CoreStatus status() const;
+  std::optional<EntryMeta> meta_at(Index index) const;
 
  private:
   /// What a message rests on; it leaves once that is durable (section 6, rule 1).

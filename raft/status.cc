@@ -58,4 +58,9 @@ CoreStatus Core::Impl::status() const {
   return status;
 }
 
+std::optional<EntryMeta> Core::Impl::meta_at(Index index) const {
+  if (index < log_.first() || index > log_.last()) return std::nullopt;
+  return EntryMeta{log_.term_at(index), log_.hash_at(index), log_.size_at(index)};
+}
+
 }  // namespace raft
