@@ -1,4 +1,5 @@
-// Faults that are injected into real storage calls, under RocksDB, by whoever allowed them. Any thread.
+// Faults that are injected into real storage calls, under RocksDB, by whoever allowed them. Any
+// thread.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// The port to the durable Raft log: RocksDB (rocks_log.h) and a memory twin (memory_log.h), both held
-// to tests/conformance. Calls block; which thread may make which is said at each.
+// The port to the durable Raft log: RocksDB (rocks_log.h) and a memory twin (memory_log.h), both
+// held to tests/conformance. Calls block; which thread may make which is said at each.
 #pragma once
 
 #include <memory>
@@ -26,11 +26,11 @@ struct Identity {
 /// What opening the log found, before it is brought together with the state (reconcile.h).
 struct LogContents {
   raft::HardState hard_state;
-  base::Ordinal ordinal;            // recovered: the highest that is whole in the log
+  base::Ordinal ordinal;  // recovered: the highest that is whole in the log
   base::Index first = base::Index(1);
-  base::Term previous_term;         // of the entry before `first`
+  base::Term previous_term;  // of the entry before `first`
   base::ChainHash previous_hash;
-  std::vector<raft::EntryMeta> metas;   // first .. last
+  std::vector<raft::EntryMeta> metas;  // first .. last
   /// Set if synced data is missing or altered, or a quarantine was written down before; the reason.
   std::optional<std::string> quarantine;
 };

@@ -1,0 +1,110 @@
+#include "storage/evidence.h"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "storage/files.h"
+#include "storage/wal_scan.h"
+
+namespace storage {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Status;
+
+bool is_write_ahead_log(const fs::path& path) {
+  return path.extension() == ".log";
+}
+
+Status error_of(std::string_view what, const fs::path& path, const std::error_code& error) {
+  return file_error(what, path.string(), error.value());
+}
+
+std::string quarantine_path(const std::string& member_directory) {
+  return member_directory + "/QUARANTINE";
+}
+
+}  // namespace
+
+EvidenceFolder::EvidenceFolder(std::string member_directory, std::uint64_t epoch)
+    : root_(std::move(member_directory) + "/evidence"),
+      folder_(root_ + "/" + std::to_string(epoch)) {}
+
+Status EvidenceFolder::make_folder() {
+  if (Status status = make_directory(root_); !status.is_ok()) return status;
+  return make_directory(folder_);
+}
+
+Status EvidenceFolder::collect(const std::string& log_directory) {
+  if (Status status = make_folder(); !status.is_ok()) return status;
+  std::error_code error;
+  if (!fs::exists(log_directory)) return Status::ok();
+  for (const auto& file : fs::directory_iterator(log_directory, error)) {
+    if (!is_write_ahead_log(file.path())) continue;
+    const fs::path link = fs::path(folder_) / file.path().filename();
+    fs::create_hard_link(file.path(), link, error);
+    // Some file systems know no hard links.
+    if (error) fs::copy_file(file.path(), link, fs::copy_options::overwrite_existing, error);
+    if (error) return error_of("keep a copy of", file.path(), error);
+  }
+  if (error) return error_of("list", log_directory, error);
+  return sync_directory(folder_);
+}
+
+base::Result<std::optional<Claim>> EvidenceFolder::highest_claim() const {
+  std::optional<Claim> highest;
+  std::error_code error;
+  for (const auto& file : fs::recursive_directory_iterator(root_, error)) {
+    if (!is_write_ahead_log(file.path())) continue;
+    auto bytes = read_file(file.path());
+    if (!bytes) return bytes.status();
+    const auto claim = highest_claim_in_wal(bytes.value().value_or(""));
+    if (claim && (!highest || highest->ordinal < claim->ordinal)) highest = claim;
+  }
+  if (error) return error_of("list", root_, error);
+  return highest;
+}
+
+Status EvidenceFolder::keep_copy(const std::string& path) {
+  if (Status status = make_folder(); !status.is_ok()) return status;
+  auto bytes = read_file(path);
+  if (!bytes) return bytes.status();
+  if (!bytes.value()) return Status::ok();
+  return replace_file(folder_ + "/" + fs::path(path).filename().string(), *bytes.value());
+}
+
+Status EvidenceFolder::keep_directory(const std::string& path) {
+  if (Status status = make_folder(); !status.is_ok()) return status;
+  std::error_code error;
+  if (!fs::exists(path)) return Status::ok();
+  fs::rename(path, fs::path(folder_) / fs::path(path).filename(), error);
+  if (error) return error_of("move into the evidence", path, error);
+  if (Status status = sync_directory(folder_); !status.is_ok()) return status;
+  return sync_directory(fs::path(path).parent_path());
+}
+
+Status EvidenceFolder::discard() {
+  std::error_code error;
+  fs::remove_all(root_, error);
+  if (error) return error_of("remove", root_, error);
+  return Status::ok();
+}
+
+base::Result<std::optional<std::string>> read_quarantine(const std::string& member_directory) {
+  auto reason = read_file(quarantine_path(member_directory));
+  if (!reason || !reason.value()) return reason;
+  std::string& text = *reason.value();
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  if (text.empty()) text = "the file QUARANTINE is there, but gives no reason";
+  return reason;
+}
+
+Status write_quarantine(const std::string& member_directory, const std::string& reason) {
+  auto earlier = read_quarantine(member_directory);
+  if (!earlier) return earlier.status();
+  if (earlier.value()) return Status::ok();
+  return replace_file(quarantine_path(member_directory), reason + "\n");
+}
+
+}  // namespace storage
