@@ -17,6 +17,8 @@ using base::Status;
 using base::Term;
 
 constexpr std::uint64_t kCutEveryMs = 1000;
+/// How long a shutdown waits for pending requests before leadership is given up.
+constexpr std::uint64_t kDrainMs = 500;
 /// Messages that wait for a sync that hangs; Raft repeats what is dropped above it.
 constexpr std::size_t kMaxDeferredMessages = 4096;
 
@@ -93,6 +95,7 @@ class Replica::Impl {
   void start_read(Request request, Pending& pending);
   void answer_write(const raft::Entry& entry, kv::Reply reply, Term term);
   void fail_everything();
+  void resign_if_drained();
   void cut_log();
 
   const ReplicaOptions options_;
@@ -119,6 +122,8 @@ class Replica::Impl {
   Index handed_;  // the last index given to apply
   bool cut_in_flight_ = false;
   bool draining_ = false;
+  bool resigned_ = false;  // gave leadership up for good
+  std::uint64_t resign_at_ms_ = 0;
   bool failed_ = false;  // the log failed: nothing more is written, sent after a sync, or admitted
 
   std::uint64_t applied_entries_ = 0;
@@ -158,6 +163,7 @@ void Replica::Impl::advance(std::uint64_t steady_ms, std::uint64_t wall_ms) {
   const std::uint64_t ticks = (steady_ms - steady_ms_) / options_.tick_ms;
   steady_ms_ += ticks * options_.tick_ms;
   step(raft::Tick{static_cast<std::uint32_t>(std::min<std::uint64_t>(ticks, UINT32_MAX))});
+  resign_if_drained();
   if (steady_ms >= next_cut_ms_) {
     next_cut_ms_ = steady_ms + kCutEveryMs;
     cut_log();
@@ -170,8 +176,9 @@ void Replica::Impl::cut_log() {
   if (failed_ || cut_in_flight_ || ports_.log->size_bytes() <= options_.log_bytes) return;
   const raft::CoreStatus core = core_.status();
   if (core.quarantined || core.last <= core.first) return;
-  const Index wanted = std::min(core.cut_floor, core.last.previous());
-  const Index through = std::min(wanted, ports_.apply->durable_applied());
+  const Index wanted = std::min({core.cut_floor, core.durable, core.last.previous()});
+  // The core may not know yet of what apply has just done.
+  const Index through = std::min({wanted, ports_.apply->durable_applied(), core.applied});
   if (wanted < core.first) return;
   if (through < core.first) return ports_.apply->flush();
   const auto meta = core_.meta_at(through);
@@ -486,7 +493,17 @@ void Replica::Impl::drain() {
   if (draining_) return;
   pump();
   draining_ = true;
+  resign_at_ms_ = steady_ms_ + kDrainMs;
+  resign_if_drained();
+}
+
+/// Leadership goes once nothing is pending, so that what was taken in gets a certain answer.
+void Replica::Impl::resign_if_drained() {
+  if (!draining_ || resigned_ || (!pending_.empty() && steady_ms_ < resign_at_ms_)) return;
+  resigned_ = true;
   step(raft::StepDown{"shutting down"});
+  // Or it would campaign again before the process ends.
+  step(raft::SelfAssessment{false, "shutting down"});
 }
 
 ReplicaStatus Replica::Impl::status() const {

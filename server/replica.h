@@ -90,7 +90,8 @@ class Replica {
                  kv::Position position);
   void assess(bool fit, std::string reason);
 
-  /// Refuses new requests and gives leadership up; for SIGTERM.
+  /// Refuses new requests; once nothing is pending, or after half a second, gives leadership up and
+  /// does not campaign again. For SIGTERM.
   void drain();
   ReplicaStatus status() const;
 
