@@ -71,7 +71,10 @@ TEST(Histogram, MergingIsRecordingTogether) {
     (i % 3 == 0 ? one : other).record(value);
     both.record(value);
   }
+  Histogram reversed = other;
+  reversed.merge(one);
   one.merge(other);
+  EXPECT_EQ(reversed.max(), both.max());
   EXPECT_EQ(one.count(), both.count());
   EXPECT_EQ(one.sum(), both.sum());
   EXPECT_EQ(one.max(), both.max());
