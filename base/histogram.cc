@@ -45,7 +45,8 @@ std::uint64_t Histogram::quantile(double quantile) const {
     seen += buckets_[i];
     if (seen >= rank) return std::min(upper_bound_of(i), max_);
   }
-  CHECK(false, "count_ exceeds the buckets");
+  CHECK(seen == count_, "count_ exceeds the buckets");
+  return max_;
 }
 
 }  // namespace base
