@@ -349,6 +349,17 @@ TEST(Replica, DrainingDoesNotWaitForWritesThatDoNotComplete) {
   EXPECT_FALSE(leader.leads());
   for (int i = 0; i < 300; ++i) {
     members.tick();
+    EXPECT_FALSE(leader.leads());
+  }
+}
+
+TEST(Replica, ADrainedMemberDoesNotCampaignAgain) {
+  Members members(1);
+  Member& leader = members.elect();
+  leader.replica().drain();
+  EXPECT_FALSE(leader.leads());
+  for (int i = 0; i < 300; ++i) {
+    members.tick();
     EXPECT_FALSE(leader.leads()) << "campaigned while shutting down";
   }
 }
