@@ -138,7 +138,7 @@ Status Execution::operator()(const RangeOperation& operation) {
   });
   if (!status.is_ok()) return status;
   result.more = !operation.count_only && result.count > result.items.size();
-  results_.push_back(std::move(result));
+  results_.emplace_back(std::move(result));
   return Status::ok();
 }
 
@@ -159,7 +159,7 @@ Status Execution::operator()(const PutOperation& operation) {
     result.previous = std::move(previous);
   }
   write(std::move(event));
-  results_.push_back(std::move(result));
+  results_.emplace_back(std::move(result));
   return Status::ok();
 }
 
@@ -191,7 +191,7 @@ Status Execution::operator()(const DeleteOperation& operation) {
     event.item.key = std::move(key);
     write(std::move(event));
   }
-  results_.push_back(std::move(result));
+  results_.emplace_back(std::move(result));
   return Status::ok();
 }
 
