@@ -1,0 +1,396 @@
+// The log, apply and disk threads, each run on a thread of the test with a scripted store behind
+// it.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "server/apply_thread.h"
+#include "server/disk_thread.h"
+#include "server/log_thread.h"
+#include "storage/codec.h"
+#include "storage/memory_engine.h"
+
+namespace server {
+namespace {
+
+using base::Code;
+using base::Index;
+using base::Ordinal;
+using base::Status;
+using namespace std::chrono_literals;
+
+/// What a thread posted, and whether it gave up. Waits are bounded.
+class Posts {
+ public:
+  PostToLoop post() {
+    return [this](std::vector<LoopEvent> events) {
+      std::lock_guard lock(mutex_);
+      for (auto& event : events) events_.push_back(std::move(event));
+      batches_.push_back(events.size());
+      changed_.notify_all();
+    };
+  }
+  Fatal fatal() {
+    return [this](const Status& status) {
+      std::lock_guard lock(mutex_);
+      fatal_ = status;
+      changed_.notify_all();
+    };
+  }
+  template <class Done>
+  bool wait(Done done) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 10s, [&] { return done(); });
+  }
+  bool wait_for(std::size_t events) {
+    return wait([&] { return events_.size() >= events; });
+  }
+  bool wait_for_fatal() {
+    return wait([&] { return !fatal_.is_ok(); });
+  }
+  const std::vector<LoopEvent>& events() const { return events_; }
+  std::size_t batches() const { return batches_.size(); }
+  const Status& fatal_status() const { return fatal_; }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<LoopEvent> events_;
+  std::vector<std::size_t> batches_;
+  Status fatal_;
+};
+
+/// Records calls; an append waits while `hold` is set.
+class ScriptedLog final : public storage::LogStore {
+ public:
+  const storage::LogContents& contents() const override { return contents_; }
+  base::Opening opening() const override { return {1, 1}; }
+  storage::Identity identity() const override { return {}; }
+  Status append(std::span<const raft::PersistRequest> requests) override {
+    std::unique_lock lock(mutex_);
+    appends.push_back({});
+    for (const auto& request : requests) appends.back().push_back(request.ordinal.counter);
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return !hold_; });
+    return append_status;
+  }
+  base::Result<std::vector<raft::EntryPtr>> load(Index from, Index, std::size_t) override {
+    if (!load_status.is_ok()) return load_status;
+    auto entry = std::make_shared<raft::Entry>();
+    entry->index = from;
+    return std::vector<raft::EntryPtr>{entry};
+  }
+  Status cut(Index through, base::Term, base::ChainHash) override {
+    cut_through = through;
+    return cut_status;
+  }
+  Status sync_watermark() override {
+    std::lock_guard lock(mutex_);
+    ++watermarks_;
+    changed_.notify_all();
+    return watermark_status;
+  }
+  Status quarantine(const std::string& why) override {
+    quarantined = why;
+    return Status::ok();
+  }
+  Status restart_after(Index, base::Term, base::ChainHash) override { return Status::ok(); }
+  std::uint64_t syncs() const override { return 0; }
+  std::uint64_t size_bytes() const override { return 0; }
+
+  void hold(bool on) {
+    std::lock_guard lock(mutex_);
+    hold_ = on;
+    changed_.notify_all();
+  }
+  bool wait_for_appends(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 10s, [&] { return appends.size() >= count; });
+  }
+  bool wait_for_watermarks(int count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 10s, [&] { return watermarks_ >= count; });
+  }
+
+  std::vector<std::vector<std::uint64_t>> appends;
+  Status append_status, load_status, cut_status, watermark_status;
+  Index cut_through;
+  std::string quarantined;
+
+ private:
+  storage::LogContents contents_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool hold_ = false;
+  int watermarks_ = 0;
+};
+
+raft::PersistRequest request(std::uint64_t counter) {
+  raft::PersistRequest request;
+  request.ordinal = {1, counter};
+  return request;
+}
+
+struct LogFixture {
+  ScriptedLog store;
+  Posts posts;
+  Stamp stamp;
+  DurationHistogram durations;
+  LogThread log{store, posts.post(), posts.fatal(), stamp, durations};
+  std::thread thread;
+
+  void start() {
+    thread = std::thread([this] { log.run(); });
+  }
+  ~LogFixture() {
+    store.hold(false);
+    log.stop();
+    if (thread.joinable()) thread.join();
+  }
+};
+
+TEST(LogThread, WhatQueuesUpDuringASyncSharesTheNextOne) {
+  LogFixture fixture;
+  fixture.store.hold(true);
+  fixture.log.append(request(1));
+  fixture.start();
+  ASSERT_TRUE(fixture.store.wait_for_appends(1));
+  for (std::uint64_t counter = 2; counter <= 6; ++counter) fixture.log.append(request(counter));
+  EXPECT_TRUE(fixture.posts.events().empty()) << "called durable what is not";
+  EXPECT_NE(fixture.stamp.at_ms.load(), 0u);
+  fixture.store.hold(false);
+  ASSERT_TRUE(fixture.posts.wait_for(2));
+  ASSERT_EQ(fixture.store.appends.size(), 2u);
+  EXPECT_EQ(fixture.store.appends[1], (std::vector<std::uint64_t>{2, 3, 4, 5, 6}));
+  EXPECT_EQ(std::get<PersistedEvent>(fixture.posts.events()[0]).ordinal, (Ordinal{1, 1}));
+  EXPECT_EQ(std::get<PersistedEvent>(fixture.posts.events()[1]).ordinal, (Ordinal{1, 6}));
+  EXPECT_EQ(fixture.durations.read().count, 2u);
+}
+
+TEST(LogThread, AnErrorIsFinal) {
+  LogFixture fixture;
+  fixture.store.append_status = {Code::kIo, "broken"};
+  fixture.log.append(request(1));
+  fixture.start();
+  ASSERT_TRUE(fixture.posts.wait_for_fatal());
+  fixture.log.append(request(2));
+  fixture.thread.join();  // it ended by itself
+  EXPECT_EQ(fixture.store.appends.size(), 1u) << "tried again after an error";
+  ASSERT_EQ(fixture.posts.events().size(), 1u);
+  EXPECT_EQ(std::get<PersistFailedEvent>(fixture.posts.events()[0]).status.code(), Code::kIo);
+}
+
+TEST(LogThread, StopsOnlyOnceTheQueueIsWritten) {
+  LogFixture fixture;
+  for (std::uint64_t counter = 1; counter <= 3; ++counter) fixture.log.append(request(counter));
+  fixture.log.stop();
+  fixture.start();
+  fixture.thread.join();
+  ASSERT_EQ(fixture.posts.events().size(), 1u);
+  EXPECT_EQ(std::get<PersistedEvent>(fixture.posts.events()[0]).ordinal, (Ordinal{1, 3}));
+}
+
+// ---- Apply ----
+
+struct ApplyFixture {
+  std::shared_ptr<storage::MemoryStateDisk> disk = std::make_shared<storage::MemoryStateDisk>();
+  Posts posts;
+  Stamp stamp;
+  ApplyThread apply{kv::StateMachine::open(std::make_unique<storage::MemoryEngine>(disk)).value(),
+                    posts.post(), posts.fatal(), stamp};
+  std::thread thread;
+  std::uint64_t last = 0;
+
+  void start() {
+    thread = std::thread([this] { apply.run(); });
+  }
+  ~ApplyFixture() {
+    apply.stop();
+    if (thread.joinable()) thread.join();
+  }
+  raft::EntryPtr entry(std::string payload, raft::EntryKind kind = raft::EntryKind::kCommand) {
+    auto made = std::make_shared<raft::Entry>();
+    made->term = base::Term(1);
+    made->index = Index(++last);
+    made->kind = kind;
+    made->time = base::HybridTime(last, 0);
+    made->payload = std::move(payload);
+    return made;
+  }
+  raft::EntryPtr put(std::uint64_t sequence, std::string value) {
+    kv::Write write;
+    write.session = base::SessionId(1);
+    write.sequence = sequence;
+    write.transaction.then.push_back(kv::PutOperation{.key = "k", .value = std::move(value)});
+    return entry(storage::encode(write));
+  }
+  raft::EntryPtr open_session() { return entry(storage::encode(kv::OpenSession{})); }
+};
+
+kv::Transaction get_k() {
+  kv::Transaction transaction;
+  transaction.then.push_back(kv::RangeOperation{.range = {"k", ""}});
+  return transaction;
+}
+
+std::string value_of(const LoopEvent& event) {
+  const auto& result = std::get<ReadDoneEvent>(event).result.value().results.at(0);
+  return std::get<kv::RangeResult>(result).items.at(0).value;
+}
+
+TEST(ApplyThread, ServesEntriesAndReadsInTheirOrder) {
+  ApplyFixture fixture;
+  fixture.apply.apply({fixture.open_session(), fixture.put(1, "old")}, {1, 1});
+  fixture.apply.read(7, get_k());
+  fixture.apply.apply({fixture.put(2, "new")}, {1, 2});
+  fixture.apply.read(8, get_k());
+  fixture.start();
+  ASSERT_TRUE(fixture.posts.wait_for(4));
+  const auto& events = fixture.posts.events();
+  const auto& first = std::get<AppliedEvent>(events[0]);
+  EXPECT_EQ(first.entries.size(), 2u);
+  EXPECT_EQ(first.replies.at(0).session, base::SessionId(1));
+  EXPECT_EQ(first.position.applied, Index(2));
+  EXPECT_EQ(value_of(events[1]), "old");
+  EXPECT_EQ(std::get<ReadDoneEvent>(events[1]).request, 7u);
+  EXPECT_EQ(std::get<ReadDoneEvent>(events[1]).position.applied, Index(2));
+  EXPECT_EQ(value_of(events[3]), "new");
+  EXPECT_EQ(fixture.apply.sessions(), 1u);
+}
+
+TEST(ApplyThread, AnEntryThatIsNoCommandStopsTheNode) {
+  ApplyFixture fixture;
+  fixture.apply.apply({fixture.open_session()}, {1, 1});
+  fixture.apply.apply({fixture.entry("not a command")}, {1, 1});
+  fixture.apply.read(1, get_k());
+  fixture.start();
+  ASSERT_TRUE(fixture.posts.wait_for_fatal());
+  fixture.thread.join();
+  EXPECT_EQ(fixture.posts.fatal_status().code(), Code::kCorrupt);
+  ASSERT_EQ(fixture.posts.events().size(), 1u) << "went on after the entry";
+  EXPECT_TRUE(std::holds_alternative<AppliedEvent>(fixture.posts.events()[0]));
+}
+
+TEST(ApplyThread, LargeBatchesCompleteSliceBySlice) {
+  ApplyFixture fixture;
+  std::vector<raft::EntryPtr> entries = {fixture.open_session()};
+  for (std::uint64_t i = 1; i <= 6; ++i)
+    entries.push_back(fixture.put(i, std::string(600'000, 'v')));
+  fixture.apply.apply(std::move(entries), {1, 1});
+  fixture.start();
+  ASSERT_TRUE(fixture.posts.wait_for(3));
+  Index last;
+  for (const auto& event : fixture.posts.events()) {
+    const auto& applied = std::get<AppliedEvent>(event);
+    EXPECT_EQ(applied.entries.front()->index, last.next());
+    last = applied.entries.back()->index;
+    EXPECT_EQ(applied.position.applied, last);
+  }
+  EXPECT_EQ(last, Index(7));
+}
+
+TEST(ApplyThread, OtherEntriesMoveThePositionOnly) {
+  ApplyFixture fixture;
+  raft::Configuration configuration{{{base::MemberId(1), base::Incarnation(2)}}};
+  fixture.apply.apply({fixture.entry("", raft::EntryKind::kEmpty),
+                       fixture.entry(encode(configuration), raft::EntryKind::kConfiguration)},
+                      {1, 1});
+  fixture.start();
+  ASSERT_TRUE(fixture.posts.wait_for(1));
+  const auto& applied = std::get<AppliedEvent>(fixture.posts.events()[0]);
+  EXPECT_EQ(applied.position.applied, Index(2));
+  EXPECT_EQ(applied.position.configuration, encode(configuration));
+  EXPECT_EQ(applied.position.revision, base::Revision());
+}
+
+TEST(ApplyThread, FlushesAtTheEnd) {
+  ApplyFixture fixture;
+  fixture.apply.apply({fixture.open_session(), fixture.put(1, "v")}, {1, 1});
+  fixture.apply.stop();
+  fixture.start();
+  fixture.thread.join();
+  EXPECT_EQ(fixture.apply.durable_applied(), Index(2));
+  EXPECT_EQ(fixture.disk->unflushed(), 0u);
+}
+
+// ---- Disk ----
+
+struct DiskFixture {
+  ScriptedLog store;
+  Posts posts;
+  Stamp stamp;
+  LogSink lines{{.node = "n1", .level = LogLevel::kError, .fd = -1}};
+  DiskThread disk{store, posts.post(), posts.fatal(), stamp, lines};
+  std::thread thread;
+
+  void start() {
+    thread = std::thread([this] { disk.run(); });
+  }
+  ~DiskFixture() {
+    disk.stop();
+    if (thread.joinable()) thread.join();
+  }
+};
+
+TEST(DiskThread, SyncsTheWatermarkAgainAndAgainAndAtTheEnd) {
+  DiskFixture fixture;
+  fixture.start();
+  EXPECT_TRUE(fixture.store.wait_for_watermarks(3));
+  fixture.disk.stop();
+  fixture.thread.join();
+  EXPECT_TRUE(fixture.store.wait_for_watermarks(4));
+}
+
+TEST(DiskThread, LoadsCutsAndQuarantines) {
+  DiskFixture fixture;
+  fixture.disk.load({base::MemberId(2), Index(5), Index(9), 1000});
+  fixture.disk.cut(Index(4), base::Term(1), {});
+  fixture.disk.quarantine("why");
+  fixture.start();
+  ASSERT_TRUE(fixture.posts.wait_for(2));
+  const auto& loaded = std::get<LoadedEvent>(fixture.posts.events()[0]);
+  EXPECT_EQ(loaded.peer, base::MemberId(2));
+  EXPECT_EQ(loaded.entries.at(0)->index, Index(5));
+  EXPECT_EQ(std::get<CutEvent>(fixture.posts.events()[1]).through, Index(4));
+  fixture.disk.stop();
+  fixture.thread.join();
+  EXPECT_EQ(fixture.store.quarantined, "why");
+}
+
+TEST(DiskThread, AFailedLoadIsAnEmptyOneUnlessTheLogIsCorrupt) {
+  DiskFixture fixture;
+  fixture.store.load_status = {Code::kInvalidArgument, "cut away"};
+  fixture.disk.load({base::MemberId(2), Index(5), Index(9), 1000});
+  fixture.start();
+  ASSERT_TRUE(fixture.posts.wait_for(1));
+  EXPECT_TRUE(std::get<LoadedEvent>(fixture.posts.events()[0]).entries.empty());
+  EXPECT_TRUE(fixture.posts.fatal_status().is_ok());
+
+  DiskFixture corrupt;
+  corrupt.store.load_status = {Code::kCorrupt, "rotten"};
+  corrupt.disk.load({base::MemberId(2), Index(5), Index(9), 1000});
+  corrupt.start();
+  ASSERT_TRUE(corrupt.posts.wait_for_fatal());
+  corrupt.thread.join();
+  EXPECT_TRUE(corrupt.posts.events().empty());
+}
+
+TEST(DiskThread, AFailedWriteIsFinal) {
+  DiskFixture cut;
+  cut.store.cut_status = {Code::kIo, "broken"};
+  cut.disk.cut(Index(4), base::Term(1), {});
+  cut.start();
+  ASSERT_TRUE(cut.posts.wait_for_fatal());
+  EXPECT_TRUE(cut.posts.events().empty());
+
+  DiskFixture watermark;
+  watermark.store.watermark_status = {Code::kIo, "broken"};
+  watermark.start();
+  EXPECT_TRUE(watermark.posts.wait_for_fatal());
+}
+
+}  // namespace
+}  // namespace server
