@@ -13,8 +13,8 @@ namespace {
 /// Messages that wait outside for a write. A log that hangs must not gather them without end, and
 /// any message may be lost.
 constexpr std::size_t kDeferredMessages = 1024;
-/// Handed to apply and not reported back: enough to keep it busy, little enough that completions come
-/// often and a long replay is not taken for a stall.
+/// Handed to apply and not reported back: enough to keep it busy, little enough that completions
+/// come often and a long replay is not taken for a stall.
 constexpr std::size_t kApplyingBytes = std::size_t{1} << 20;
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Elections (Raft paper section 5.2; thesis sections 3.10, 4.2.3 and 9.6; DESIGN section 7). Pure.
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -177,6 +178,15 @@ bool Core::Impl::up_to_date(const RequestVote& body) const {
   return body.last_index >= log_.last();
 }
 
+/// Two members with the same log that ask at the same moment would split the vote and both wait for
+/// a whole timeout: the greater id does not help the other while its own question is fresh. Only
+/// then, since with some links broken it may be the other that can win.
+bool Core::Impl::asks_at_once(const Message& message, const RequestVote& body) const {
+  return std::holds_alternative<PreCandidate>(role_) &&
+         election_ticks_ < options_.heartbeat_ticks && options_.self > message.from &&
+         body.last_index == log_.last() && body.last_term == log_.last_term();
+}
+
 void Core::Impl::on_message(const Message& message, const RequestVote& body) {
   std::string why;
   if (quarantined_) {
@@ -187,6 +197,7 @@ void Core::Impl::on_message(const Message& message, const RequestVote& body) {
     why = "its log ends before ours";
   } else if (body.pre_vote) {
     if (stalled_) why = "stalled";
+    if (asks_at_once(message, body)) why = "asking for itself";
     if (sticky()) why = "a live leader is known";
     if (message.term <= term()) why = "its term is not above ours";
   } else {
@@ -204,8 +215,13 @@ void Core::Impl::on_message(const Message& message, const RequestVote& body) {
     reset_election_timer();
   }
   reply(message, RequestVoteReply{body.pre_vote, granted}, granted && !body.pre_vote);
-  // A granted pre-vote answers for the term that was asked about, which nobody is in yet.
-  if (granted && body.pre_vote) outgoing_.back().message.term = message.term;
+  if (granted && body.pre_vote) {
+    // It answers for the term that was asked about, which nobody is in yet.
+    outgoing_.back().message.term = message.term;
+    // Who grants gives way, also with the timer: the request that will follow needs a sync first.
+    if (std::holds_alternative<PreCandidate>(role_)) become_follower(term(), MemberId(), "");
+    election_timeout_ = std::max(election_timeout_, election_ticks_ + options_.heartbeat_ticks);
+  }
 }
 
 // ---- Giving up ----

@@ -135,6 +135,7 @@ class Core::Impl {
   bool may_campaign() const;
   bool sticky() const;
   bool up_to_date(const RequestVote& body) const;
+  bool asks_at_once(const Message& message, const RequestVote& body) const;
   std::size_t votes_needed() const;
   void set_hard_state(const HardState& hard_state);
   void give_up_leadership(const std::string& why);

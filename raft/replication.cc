@@ -66,7 +66,9 @@ Index Core::Impl::cut_floor() const {
   Index floor = std::min(commit_, persistence_.durable_index());
   const Leader* lead = leader();
   if (lead == nullptr) return std::min(floor, told_cut_floor_);
-  for (const auto& [id, progress] : lead->progress) floor = std::min(floor, progress.match());
+  for (const auto& [id, progress] : lead->progress) {
+    floor = std::min(floor, peers_.at(id).refused ? Index() : progress.match());
+  }
   return floor;
 }
 

@@ -42,14 +42,15 @@ TEST_P(Golden, Replays) {
   EXPECT_EQ(actual, Script().replay(expected.str())) << "a second run differs";
 }
 
-INSTANTIATE_TEST_SUITE_P(Scripts, Golden, ::testing::ValuesIn(scripts()),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Scripts, Golden, ::testing::ValuesIn(scripts()), [](const auto& test) {
+  std::string name = test.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
 
-TEST(Golden, AllTheScriptsAreHere) { EXPECT_GE(scripts().size(), 14u); }
+TEST(Golden, AllTheScriptsAreHere) {
+  EXPECT_GE(scripts().size(), 14u);
+}
 
 }  // namespace
 }  // namespace golden

@@ -76,7 +76,9 @@ void Script::flush_lines() {
 
 void Script::add_cluster_commands() {
   commands_["nodes"] = [this](const Arguments& a) {
-    cluster_ = std::make_unique<Cluster>(number(a, 0), number(a, 1, 1));
+    const bool numb = a.size() > 1 && a[1] == "numb";
+    const auto no_reaction = +[](raft::Options& options) { options.step_down_on_stall = false; };
+    cluster_ = std::make_unique<Cluster>(number(a, 0), 1, numb ? no_reaction : nullptr);
   };
   commands_["brief"] = [this](const Arguments&) { brief_ = true; };
   commands_["full"] = [this](const Arguments&) { brief_ = false; };
