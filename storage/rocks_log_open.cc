@@ -51,19 +51,19 @@ rocksdb::Status copy_whole(const WholeLog& whole, const raft::HardState& hard_st
   batch.Put(rocksdb::Slice(kHardStateKey), encode_row(hard_state));
   batch.Put(rocksdb::Slice(kMarkerKey), encode_row(whole.marker));
   batch.Put(rocksdb::Slice(kOrdinalKey), encode_row(whole.recovered.ordinal));
-  if (source != nullptr && !whole.metas.empty()) {
-    const std::string end = entry_key(whole.recovered.last.next());
-    const rocksdb::Slice upper_bound(end);
-    rocksdb::ReadOptions options;
-    options.iterate_upper_bound = &upper_bound;
-    const std::unique_ptr<rocksdb::Iterator> row(source->NewIterator(options));
-    for (row->Seek(entry_key(whole.marker.index.next())); row->Valid(); row->Next()) {
+  if (source != nullptr) {
+    const std::unique_ptr<rocksdb::Iterator> row(source->NewIterator(rocksdb::ReadOptions()));
+    row->Seek(entry_key(whole.marker.index.next()));
+    // By count: a step behind the last whole row may meet the damage.
+    for (std::size_t left = whole.metas.size(); left > 0; --left) {
+      if (!row->Valid()) return rocksdb::Status::Corruption("a row that was whole is gone");
       batch.Put(row->key(), row->value());
-      if (batch.GetDataSize() < kRebuildBatchBytes) continue;
-      if (auto status = target.Write(synced, &batch); !status.ok()) return status;
-      batch.Clear();
+      if (batch.GetDataSize() >= kRebuildBatchBytes) {
+        if (auto status = target.Write(synced, &batch); !status.ok()) return status;
+        batch.Clear();
+      }
+      if (left > 1) row->Next();
     }
-    if (!row->status().ok()) return row->status();
   }
   return target.Write(synced, &batch);
 }
