@@ -25,11 +25,11 @@ struct Address {
 base::Result<Address> parse_address(const std::string& text);
 
 struct ConnectionLimits {
-  std::uint64_t message_bytes = 4 << 20;        // one incoming or outgoing message
-  std::uint32_t calls_in_flight = 1024;         // a backstop; servers count their own
-  std::size_t write_buffer_bytes = 4 << 20;     // above it a server takes no further requests
+  std::uint64_t message_bytes = 4 << 20;           // one incoming or outgoing message
+  std::uint32_t calls_in_flight = 1024;            // a backstop; servers count their own
+  std::size_t write_buffer_bytes = 4 << 20;        // above it a server takes no further requests
   std::size_t write_buffer_hard_bytes = 64 << 20;  // above it the connection fails
-  std::uint32_t incomplete_message_ms = 10000;  // half a message for so long: closed
+  std::uint32_t incomplete_message_ms = 10000;     // half a message for so long: closed
 };
 
 class Socket;  // the core that facades and Asio operations share
@@ -63,7 +63,7 @@ class RpcClient {
  public:
   static std::unique_ptr<RpcClient> make(Loop& loop, std::shared_ptr<Socket> socket,
                                          const ConnectionLimits& limits);
-  virtual ~RpcClient() = default;
+  virtual ~RpcClient() noexcept(false) = default;
   virtual capnp::Capability::Client bootstrap() = 0;
   /// Resolves when the connection is gone.
   virtual kj::Promise<void> on_disconnect() = 0;

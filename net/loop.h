@@ -6,9 +6,9 @@
 #include <functional>
 #include <memory>
 
-#include <asio/io_context.hpp>
 #include <kj/async.h>
 #include <kj/timer.h>
+#include <asio/io_context.hpp>
 
 namespace net {
 

@@ -1,6 +1,6 @@
 // The links between members: for each peer two outgoing connections (liveness and bulk) that are
-// dialled again with backoff, and the incoming ones of all peers. Carries raft::Message in the checked
-// envelope of schema/peer.capnp. Loop thread.
+// dialled again with backoff, and the incoming ones of all peers. Carries raft::Message in the
+// checked envelope of schema/peer.capnp. Loop thread.
 #pragma once
 
 #include <cstdint>
@@ -24,11 +24,11 @@ struct LinksOptions {
   base::ClusterId cluster;
   base::MemberId self;
   Address listen;
-  std::vector<PeerAddress> peers;          // without self
-  std::size_t queue_bytes = 16 << 20;      // bulk, a peer; above it messages are dropped
+  std::vector<PeerAddress> peers;      // without self
+  std::size_t queue_bytes = 16 << 20;  // bulk, a peer; above it messages are dropped
   std::size_t liveness_queue_bytes = 1 << 20;
   std::uint32_t dial_timeout_ms = 500;
-  std::uint32_t backoff_ms = 20;           // doubles to backoff_max_ms, with jitter
+  std::uint32_t backoff_ms = 20;  // doubles to backoff_max_ms, with jitter
   std::uint32_t backoff_max_ms = 500;
   std::uint64_t seed = 1;
   ConnectionLimits limits = {.message_bytes = 16 << 20};
@@ -40,7 +40,8 @@ struct LinkCounters {
 };
 
 /// Invariants:
-/// - only messages whose checksum, cluster id, `to` and `from` fit are handed on; the rest are counted
+/// - only messages whose checksum, cluster id, `to` and `from` fit are handed on; the rest are
+/// counted
 ///   as refused and change nothing;
 /// - link_down is reported for a peer exactly once after each link_up.
 class Links {

@@ -1,0 +1,18 @@
+// raft::Message to schema/peer.capnp and back, with the envelope's checksum. Any thread.
+#pragma once
+
+#include "base/ids.h"
+#include "base/status.h"
+#include "raft/message.h"
+#include "schema/peer.capnp.h"
+
+namespace net::peer {
+
+void encode(const raft::Message& message, base::ClusterId cluster, schema::Envelope::Builder to);
+
+/// Any envelope is safe to give. Errors: kWrongCluster, kWrongMember (not for `self`), kCorrupt
+/// (the checksum, an unknown kind, a malformed body).
+base::Result<raft::Message> decode(schema::Envelope::Reader from, base::ClusterId cluster,
+                                   base::MemberId self);
+
+}  // namespace net::peer

@@ -1,0 +1,58 @@
+// One outgoing connection to a peer: dialled again with backoff, bounded in bytes. Loop thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include <kj/async.h>
+
+#include "base/random.h"
+#include "net/connection.h"
+#include "net/peer/links.h"
+#include "schema/peer.capnp.h"
+
+namespace net::peer {
+
+/// Invariants:
+/// - at most queue_bytes are under way: sent, and not yet answered by the peer's deliver();
+/// - `up` and `down` are called in turns, `up` first.
+/// A link on which nothing was answered for kSilentMs although something is under way is closed and
+/// dialled again: a peer that hung or was cut off must not pin memory, and after a healed cut a new
+/// connection works at once where the old one waits for TCP. By then, several election timeouts,
+/// the silence itself has long been acted upon, so that its link_down adds nothing.
+class Link : private kj::TaskSet::ErrorHandler {
+ public:
+  Link(Loop& loop, const LinksOptions& options, const PeerAddress& peer, std::size_t queue_bytes,
+       std::uint64_t seed, std::function<void()> up, std::function<void()> down);
+  ~Link() noexcept(false);
+
+  /// Returns false if the link is down or full; the message is lost then.
+  bool send(const raft::Message& message);
+  /// About every 100 ms.
+  void check();
+
+ private:
+  void dial();
+  void connected(std::shared_ptr<Socket> socket);
+  void lost();
+  void taskFailed(kj::Exception&& exception) override;
+
+  Loop& loop_;
+  const LinksOptions& options_;
+  const PeerAddress peer_;
+  const std::size_t queue_bytes_;
+  const std::function<void()> up_;
+  const std::function<void()> down_;
+  base::Random random_;
+  std::uint32_t backoff_ms_;
+
+  std::unique_ptr<RpcClient> rpc_;  // null: not connected
+  kj::Maybe<schema::Peer::Client> client_;
+  std::uint64_t connection_ = 0;  // counts connections, so that late answers of old ones are told
+  std::size_t under_way_bytes_ = 0;
+  kj::TimePoint answered_;             // the last answer, or when something went under way
+  kj::Promise<void> watch_ = nullptr;  // of the connection or the attempt at one
+  kj::Own<kj::TaskSet> calls_;
+};
+
+}  // namespace net::peer

@@ -1,0 +1,203 @@
+#include "net/socket.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <kj/debug.h>
+#include <asio/buffer.hpp>
+#include <asio/write.hpp>
+
+#include "base/check.h"
+
+namespace net {
+namespace {
+
+constexpr std::size_t kReadChunkBytes = 64 * 1024;
+constexpr std::size_t kFlushBytes = 128 * 1024;  // rpc.md section 3: large replies must not wait
+constexpr std::size_t kKeepBytes = 4 << 20;      // larger buffers are released once empty
+
+kj::Exception disconnected(const std::string& why) {
+  return KJ_EXCEPTION(DISCONNECTED, "connection closed", why.c_str());
+}
+
+void release_if_large(std::vector<char>& buffer) {
+  if (buffer.capacity() > kKeepBytes) std::vector<char>().swap(buffer);
+}
+
+}  // namespace
+
+Socket::Socket(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {
+  asio::error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+}
+
+Socket::~Socket() {
+  close("destroyed");
+}
+
+// ---- Reading ----
+
+void Socket::consume(std::size_t bytes) {
+  CHECK(bytes <= available());
+  read_begin_ += bytes;
+  // A read under way fills the buffer behind read_end_, so nothing moves meanwhile.
+  if (read_begin_ != read_end_ || reading_) return;
+  read_begin_ = read_end_ = 0;
+  release_if_large(read_buffer_);
+}
+
+kj::Promise<bool> Socket::fill(std::size_t bytes) {
+  CHECK(reader_ == nullptr || !KJ_ASSERT_NONNULL(reader_)->isWaiting(), "one reader at a time");
+  if (available() >= bytes) return true;
+  if (!open_) return disconnected(close_reason_);
+  if (ended_) return false;
+  auto pair = kj::newPromiseAndFulfiller<bool>();
+  wanted_bytes_ = bytes;
+  reader_ = kj::mv(pair.fulfiller);
+  read_more();
+  return kj::mv(pair.promise);
+}
+
+/// Makes room for one chunk behind read_end_, moving or growing the buffer.
+void Socket::make_room() {
+  if (read_buffer_.size() - read_end_ >= kReadChunkBytes) return;
+  if (read_begin_ > 0) {
+    std::memmove(read_buffer_.data(), read_buffer_.data() + read_begin_, available());
+    read_end_ -= read_begin_;
+    read_begin_ = 0;
+  }
+  if (read_buffer_.size() - read_end_ < kReadChunkBytes) {
+    read_buffer_.resize(std::max(read_end_ + kReadChunkBytes, read_buffer_.size() * 3 / 2));
+  }
+}
+
+void Socket::read_more() {
+  if (reading_ || !open_) return;
+  make_room();
+  reading_ = true;
+  socket_.async_read_some(
+      asio::buffer(read_buffer_.data() + read_end_, read_buffer_.size() - read_end_),
+      [self = shared_from_this()](const asio::error_code& error, std::size_t bytes) {
+        self->reading_ = false;
+        if (!self->open_) return;
+        if (error && error != asio::error::eof) return self->close(error.message());
+        self->on_read(bytes, static_cast<bool>(error));
+      });
+}
+
+void Socket::on_read(std::size_t bytes, bool end) {
+  read_end_ += bytes;
+  ended_ = end;
+  KJ_IF_MAYBE (reader, reader_) {
+    if (!(*reader)->isWaiting()) {
+      reader_ = nullptr;
+    } else if (available() >= wanted_bytes_ || ended_) {
+      auto waiter = kj::mv(*reader);
+      reader_ = nullptr;
+      waiter->fulfill(available() >= wanted_bytes_);
+    } else {
+      read_more();
+    }
+  }
+}
+
+// ---- Writing ----
+
+void Socket::write(const void* bytes, std::size_t size) {
+  if (!open_) return;
+  if (queued_bytes() + size > hard_limit_bytes_) {
+    return close("the other side does not take what is sent to it");
+  }
+  const char* from = static_cast<const char*>(bytes);
+  write_buffer_.insert(write_buffer_.end(), from, from + size);
+  if (write_buffer_.size() >= kFlushBytes) {
+    flush();
+  } else {
+    schedule_flush();
+  }
+}
+
+void Socket::schedule_flush() {
+  if (flush_scheduled_) return;
+  flush_scheduled_ = true;
+  // After everything that is runnable now and all that it arms: one write a turn.
+  flush_task_ = kj::evalLast([this] {
+                  flush_scheduled_ = false;
+                  flush();
+                }).eagerlyEvaluate(nullptr);
+}
+
+void Socket::flush() {
+  if (!open_ || !writing_.empty() || write_buffer_.empty()) return;
+  writing_.swap(write_buffer_);
+  asio::async_write(socket_, asio::buffer(writing_),
+                    [self = shared_from_this()](const asio::error_code& error, std::size_t) {
+                      self->writing_.clear();
+                      release_if_large(self->writing_);
+                      if (!self->open_) return;
+                      if (error) return self->close(error.message());
+                      self->on_written();
+                    });
+}
+
+void Socket::on_written() {
+  flush();
+  settle_drains();
+  if (shutdown_wanted_ && queued_bytes() == 0) {
+    asio::error_code ignored;
+    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  }
+}
+
+void Socket::settle_drains() {
+  std::vector<Drain> left;
+  for (Drain& each : drains_) {
+    if (queued_bytes() <= each.bytes) {
+      each.fulfiller->fulfill();
+    } else {
+      left.push_back(kj::mv(each));
+    }
+  }
+  drains_ = kj::mv(left);
+}
+
+kj::Promise<void> Socket::drained_to(std::size_t bytes) {
+  if (!open_) return disconnected(close_reason_);
+  if (queued_bytes() <= bytes) return kj::READY_NOW;
+  auto pair = kj::newPromiseAndFulfiller<void>();
+  drains_.push_back({bytes, kj::mv(pair.fulfiller)});
+  return kj::mv(pair.promise);
+}
+
+void Socket::shutdown_send() {
+  shutdown_wanted_ = true;
+  if (open_ && queued_bytes() == 0) on_written();
+}
+
+// ---- The end ----
+
+void Socket::close(const std::string& why) {
+  if (!open_) return;
+  open_ = false;
+  close_reason_ = why;
+  asio::error_code ignored;
+  socket_.close(ignored);
+  write_buffer_.clear();
+  KJ_IF_MAYBE (reader, reader_) {
+    auto waiter = kj::mv(*reader);
+    reader_ = nullptr;
+    waiter->reject(disconnected(why));
+  }
+  for (Drain& each : std::exchange(drains_, {})) each.fulfiller->reject(disconnected(why));
+  for (auto& each : std::exchange(closers_, {})) each->fulfill();
+}
+
+kj::Promise<void> Socket::on_close() {
+  if (!open_) return kj::READY_NOW;
+  auto pair = kj::newPromiseAndFulfiller<void>();
+  closers_.push_back(kj::mv(pair.fulfiller));
+  return kj::mv(pair.promise);
+}
+
+}  // namespace net
