@@ -70,8 +70,8 @@ struct PlaygroundArguments {
   };
   Action action = Action::kUp;
   std::string tag = "default";
-  std::string node;  // "n1", "1" or "leader"; empty: all, where the action allows it
-  std::uint32_t nodes = 3;
+  std::string node;         // "n1", "1" or "leader"; empty: all, where the action allows it
+  std::uint32_t nodes = 0;  // 0: as the data has, else 3
   bool detach = false;
   std::string data;  // keep everything here
   bool keep = false;

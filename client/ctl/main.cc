@@ -1,15 +1,22 @@
 // The `holdfast` binary: parses its command line and runs one command.
 #include <csignal>
 #include <cstdio>
+#include <string_view>
 
 #include "client/ctl/arguments.h"
 #include "client/ctl/bench.h"
 #include "client/ctl/cluster_status.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/playground/playground.h"
+#include "client/ctl/playground/supervisor.h"
 
 int main(int argc, char** argv) {
   using namespace client::ctl;
   std::signal(SIGPIPE, SIG_IGN);
+  // Two verbs for ourselves, which no user types: they come before the parser.
+  const std::string_view verb = argc > 1 ? argv[1] : "";
+  if (verb == playground::kChildVerb) return playground::run_child(argc, argv);
+  if (verb == playground::kSuperviseVerb) return playground::run_supervisor(argc, argv);
   const Parsed parsed = parse_arguments(argc, argv);
   if (!parsed.arguments.has_value())
     return print(parsed.exit_code == kExitOk ? stdout : stderr, parsed.text, parsed.exit_code);
@@ -30,7 +37,7 @@ int main(int argc, char** argv) {
     case Verb::kBench:
       return run_bench(arguments);
     case Verb::kPlayground:
-      return kExitUsage;
+      return playground::run(arguments);
   }
   return kExitFailure;
 }

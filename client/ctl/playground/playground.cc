@@ -1,0 +1,320 @@
+#include "client/ctl/playground/playground.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "client/client.h"
+#include "client/ctl/commands.h"
+#include "client/ctl/playground/control.h"
+
+namespace client::ctl::playground {
+namespace {
+
+using Action = PlaygroundArguments::Action;
+
+constexpr std::uint32_t kMemberMs = 1000;
+constexpr char kHungLogSync[] = "hang-log-sync";
+
+std::uint64_t now_ms() {
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+}
+
+/// Looks every 20 ms whether it holds.
+bool wait_until(std::uint32_t timeout_ms, const std::function<bool()>& holds) {
+  const std::uint64_t end = now_ms() + timeout_ms;
+  while (!holds()) {
+    if (now_ms() >= end) return false;
+    usleep(20'000);
+  }
+  return true;
+}
+
+base::Status bad(const std::string& why) {
+  return {base::Code::kInvalidArgument, why};
+}
+
+/// What every action but `up` and `down` begins with.
+struct Place {
+  const Arguments& arguments;
+  std::string directory;
+  State state;
+
+  int failed(const base::Status& status) const {
+    return fail("playground", status, arguments.global.format);
+  }
+  int done(const std::string& text) const { return print(stdout, text + "\n", kExitOk); }
+  base::Result<State> ask() const { return ask_state(arguments.playground.tag, directory); }
+  const Node& node(const std::string& name) const { return *state.find(name); }
+};
+
+bool answers(const Node& node) {
+  net::Loop loop;
+  return ask_members(loop, {node.endpoint()}, kMemberMs).at(node.endpoint()).is_ok();
+}
+
+/// kill, stop, restart, pause, resume: told to the supervisor, then awaited.
+int change(const Place& place, const char* verb, const std::string& name) {
+  constexpr std::uint32_t kDownMs = 10000, kUpMs = 20000;
+  const ProcessId before = place.node(name).process;
+  auto answer = request(place.directory, std::string(verb) + " " + name);
+  if (!answer.is_ok()) return place.failed(answer.status());
+  const std::string action = verb;
+  const auto now = [&] {
+    auto state = place.ask();
+    const Node* node = state.is_ok() ? state.value().find(name) : nullptr;
+    return node == nullptr ? Node{} : *node;
+  };
+  if (action == "kill" || action == "stop") {
+    if (!wait_until(kDownMs, [&] { return now().state == "down"; }))
+      return place.failed({base::Code::kTimeout, name + " does not end"});
+    return place.done(name + " is down; `restart` starts it again");
+  }
+  if (action == "restart") {
+    const auto started = [&] {
+      const Node node = now();
+      return node.process && node.process != before && node.state == "running" && answers(node);
+    };
+    if (!wait_until(kUpMs, started))
+      return place.failed({base::Code::kTimeout,
+                           name + " does not answer yet; read " + place.state.log_path(name)});
+    return place.done(name + " runs as pid " + std::to_string(now().process.pid));
+  }
+  return place.done(name + (action == "pause" ? " is paused" : " goes on"));
+}
+
+base::Result<std::vector<Fault>> switch_fault(const Node& node, const std::string& name, bool on) {
+  using Faults = base::Result<std::vector<Fault>>;
+  net::Loop loop;
+  auto faults = std::make_shared<Faults>(base::Status(base::Code::kUnavailable, "no answer"));
+  (void)loop.wait(fault(loop, node.endpoint(), name, on, kMemberMs).then([faults](Faults&& answer) {
+    *faults = std::move(answer);
+  }),
+                  2 * kMemberMs);
+  return *faults;
+}
+
+int hang_disk(const Place& place, const std::string& name) {
+  auto faults = switch_fault(place.node(name), kHungLogSync, true);
+  if (!faults.is_ok()) return place.failed(faults.status());
+  return place.done(name + ": log syncs hang; `heal` ends it");
+}
+
+base::Status heal_node(const Place& place, const Node& node) {
+  if (node.state == "paused") {
+    auto answer = request(place.directory, "resume " + node.name);
+    if (!answer.is_ok()) return answer.status();
+  } else if (node.state != "running") {
+    return {};  // faults end with the process
+  }
+  auto faults = switch_fault(node, "", false);
+  if (!faults.is_ok()) return faults.status();
+  for (const auto& fault : faults.value()) {
+    if (!fault.on) continue;
+    auto off = switch_fault(node, fault.name, false);
+    if (!off.is_ok()) return off.status();
+  }
+  return {};
+}
+
+int heal(const Place& place, const std::string& name) {
+  int exit_code = kExitOk;
+  for (const auto& node : place.state.nodes) {
+    if (!name.empty() && node.name != name) continue;
+    const auto status = heal_node(place, node);
+    exit_code = status.is_ok() ? place.done(node.name + " has no fault") : place.failed(status);
+    if (exit_code != kExitOk) break;
+  }
+  return exit_code;
+}
+
+int print_env(const Place& place) {
+  std::string endpoints;
+  for (const auto& endpoint : place.state.endpoints())
+    endpoints += (endpoints.empty() ? "" : ",") + endpoint;
+  return print(stdout, "export HOLDFAST_ENDPOINTS=" + endpoints + "\n", kExitOk);
+}
+
+int print_status(const Place& place) {
+  net::Loop loop;
+  const auto cluster = combine(ask_members(loop, place.state.endpoints(), kMemberMs));
+  return print(stdout,
+               place.arguments.global.format == Format::kJson ? json_of(place.state, cluster)
+                                                              : simple_of(place.state, cluster),
+               kExitOk);
+}
+
+std::string last_lines(const std::string& text, std::uint32_t lines) {
+  if (lines == 0) return text;
+  std::size_t from = text.size();
+  for (std::uint32_t i = 0; i <= lines && from != 0; ++i) {
+    from = text.rfind('\n', from - 1);
+    if (from == std::string::npos) return text;
+  }
+  return text.substr(from == 0 ? 0 : from + 1);
+}
+
+/// Works on a playground whose supervisor is gone, too: that is when logs are wanted most.
+int print_logs(const Arguments& arguments, const std::string& directory) {
+  const PlaygroundArguments& how = arguments.playground;
+  auto state = load(directory);
+  if (!state.is_ok())
+    return fail("playground", bad("there is no playground \"" + how.tag + "\""),
+                arguments.global.format);
+  auto name = how.node == "supervisor" ? base::Result<std::string>(how.node)
+                                       : resolve(state.value(), how.node);
+  if (!name.is_ok()) return fail("playground", name.status(), arguments.global.format);
+  const std::string path = state.value().log_path(name.value());
+  auto text = read_file(path);
+  if (!text.is_ok()) return fail("playground", text.status(), arguments.global.format);
+  std::size_t shown = text.value().size();
+  int exit_code = print(stdout, last_lines(text.value(), how.lines), kExitOk);
+  while (how.follow && exit_code == kExitOk && is_locked(directory)) {
+    usleep(200'000);
+    text = read_file(path);
+    if (!text.is_ok()) break;
+    if (text.value().size() > shown)
+      exit_code = print(stdout, text.value().substr(shown), exit_code);
+    shown = text.value().size();
+  }
+  return exit_code;
+}
+
+int down(const Arguments& arguments, const std::string& directory) {
+  constexpr std::uint32_t kDownMs = 15000, kKilledMs = 2000;
+  const PlaygroundArguments& how = arguments.playground;
+  const auto gone = [&] { return !is_locked(directory); };
+  auto state = load(directory);
+  if (!gone()) {
+    // A supervisor that does not listen is killed; its nodes die with it.
+    const bool asked = request(directory, "down").is_ok() && wait_until(kDownMs, gone);
+    if (!asked && state.is_ok()) send_signal(state.value().supervisor, SIGKILL);
+    if (!wait_until(kKilledMs, gone))
+      return fail("playground down", {base::Code::kTimeout, "\"" + how.tag + "\" does not end"},
+                  arguments.global.format);
+  } else if (!state.is_ok()) {
+    std::fprintf(stderr, "holdfast: there is no playground \"%s\"\n", how.tag.c_str());
+    return kExitOk;
+  }
+  if (std::filesystem::exists(directory + "/state.json")) {
+    auto lock = Lock::take(directory);
+    if (lock.is_ok() && lock.value().has_value()) clear_stale(directory);
+  }
+  const bool kept = state.is_ok() && state.value().keep_data;
+  return print(
+      stdout,
+      how.tag + " is down" + (kept ? "; its data is kept in " + state.value().data : "") + "\n",
+      kExitOk);
+}
+
+int act(const Place& place) {
+  const PlaygroundArguments& how = place.arguments.playground;
+  if (how.action == Action::kEnv) return print_env(place);
+  if (how.action == Action::kStatus) return print_status(place);
+  if (how.action == Action::kHeal && how.node.empty()) return heal(place, "");
+  auto name = resolve(place.state, how.node);
+  if (!name.is_ok()) return place.failed(name.status());
+  switch (how.action) {
+    case Action::kKill:
+      return change(place, "kill", name.value());
+    case Action::kStop:
+      return change(place, "stop", name.value());
+    case Action::kRestart:
+      return change(place, "restart", name.value());
+    case Action::kPause:
+      return change(place, "pause", name.value());
+    case Action::kResume:
+      return change(place, "resume", name.value());
+    case Action::kHangDisk:
+      return hang_disk(place, name.value());
+    case Action::kHeal:
+      return heal(place, name.value());
+    default:
+      return place.failed(bad("unknown action"));
+  }
+}
+
+}  // namespace
+
+base::Result<State> ask_state(const std::string& tag, const std::string& directory) {
+  auto answer = request(directory, "list");
+  if (answer.is_ok()) return from_json(answer.value());
+  if (!std::filesystem::exists(directory + "/state.json"))
+    return base::Status(base::Code::kUnavailable, "there is no playground \"" + tag +
+                                                      "\"; `holdfast playground up --tag " + tag +
+                                                      "` starts one");
+  return base::Status(
+      base::Code::kUnavailable,
+      answer.status().detail() + "; `holdfast playground down --tag " + tag + "` cleans up");
+}
+
+base::Result<std::string> resolve(const State& state, const std::string& name) {
+  if (name == "leader") {
+    net::Loop loop;
+    const auto cluster = combine(ask_members(loop, state.endpoints(), kMemberMs));
+    if (cluster.leader.empty()) return base::Status(base::Code::kNoLeader, "no node says it leads");
+    return cluster.leader;
+  }
+  for (const auto& candidate : {name, "n" + name})
+    if (state.find(candidate) != nullptr) return candidate;
+  std::string names;
+  for (const auto& node : state.nodes) names += node.name + ", ";
+  return bad("there is no node \"" + name + "\"; there are " + names + "and `leader`");
+}
+
+std::string not_ready(const State& state, const ClusterStatus& cluster) {
+  std::string why;
+  base::MemberId leader;
+  for (const auto& row : cluster.members)
+    if (row.leader && row.status.ready) leader = row.status.header.member;
+  for (const auto& row : cluster.members) {
+    const bool knows = row.reachable && leader && row.status.leader == leader;
+    if (knows) continue;
+    std::string name = row.name;
+    for (const auto& node : state.nodes)
+      if (node.endpoint() == row.endpoint) name = node.name;
+    why += (why.empty() ? "" : "; ") + name + " " +
+           (!row.reachable
+                ? "does not answer"
+                : row.status.role + ", " + (row.reason.empty() ? "no leader yet" : row.reason)) +
+           " (log: " + state.log_path(name) + ")";
+  }
+  return why;
+}
+
+void clear_stale(const std::string& directory) {
+  auto state = load(directory);
+  std::error_code error;
+  if (state.is_ok()) {
+    for (const auto& node : state.value().nodes) send_signal(node.process, SIGKILL);
+    const auto& data = state.value().data;
+    if (!state.value().keep_data && data.starts_with(directory + "/"))
+      std::filesystem::remove_all(data, error);
+  }
+  unlink((directory + "/state.json").c_str());
+  unlink((directory + "/control.sock").c_str());
+}
+
+int run(const Arguments& arguments) {
+  const PlaygroundArguments& how = arguments.playground;
+  if (how.action == Action::kUp) return up(arguments);
+  auto directory = directory_of(how.tag);
+  if (!directory.is_ok()) return fail("playground", directory.status(), arguments.global.format);
+  if (how.action == Action::kDown) return down(arguments, directory.value());
+  if (how.action == Action::kLogs) return print_logs(arguments, directory.value());
+  auto state = ask_state(how.tag, directory.value());
+  if (!state.is_ok()) {
+    (void)fail("playground", state.status(), arguments.global.format);
+    return kExitFailure;
+  }
+  return act({arguments, directory.value(), std::move(state).value()});
+}
+
+}  // namespace client::ctl::playground

@@ -1,0 +1,142 @@
+#include "client/ctl/arguments.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace client::ctl {
+namespace {
+
+Parsed parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "holdfast");
+  return parse_arguments(static_cast<int>(words.size()), words.data());
+}
+
+class Environment : public testing::Test {
+ protected:
+  void SetUp() override { TearDown(); }
+  void TearDown() override {
+    for (const char* name : {"HOLDFAST_ENDPOINTS", "HOLDFAST_TIMEOUT", "HOLDFAST_WRITE_OUT"})
+      unsetenv(name);
+  }
+};
+using ArgumentsTest = Environment;
+
+TEST_F(ArgumentsTest, UsageErrorsExitWith2) {
+  const std::vector<std::vector<const char*>> wrong = {{},
+                                                       {"frobnicate"},
+                                                       {"put"},
+                                                       {"put", "a", "b", "c"},
+                                                       {"get", "a", "--bogus"},
+                                                       {"get", "a", "--consistency", "x"},
+                                                       {"get", "a", "b", "--prefix"},
+                                                       {"get", "a", "--timeout", "soon"},
+                                                       {"get", "a", "-w", "xml"},
+                                                       {"get", "a", "--endpoints", "nonsense"},
+                                                       {"get", "a", "--limit", "many"},
+                                                       {"put", "--hex", "\\x0", "v"},
+                                                       {"bench", "scan"},
+                                                       {"bench", "put", "--clients", "0"},
+                                                       {"bench", "put", "--duration", "never"},
+                                                       {"playground"},
+                                                       {"playground", "up", "--nodes", "4"},
+                                                       {"playground", "kill"},
+                                                       {"playground", "dance"}};
+  for (const auto& words : wrong) {
+    const Parsed parsed = parse(words);
+    std::string line;
+    for (const char* word : words) line += std::string(word) + " ";
+    EXPECT_FALSE(parsed.arguments.has_value()) << line;
+    EXPECT_EQ(parsed.exit_code, kExitUsage) << line;
+    EXPECT_TRUE(parsed.text.starts_with("holdfast: ")) << parsed.text;
+  }
+}
+
+TEST_F(ArgumentsTest, HelpAndVersionExitWith0) {
+  for (const auto& words : std::vector<std::vector<const char*>>{
+           {"--help"}, {"put", "--help"}, {"playground", "up", "--help"}, {"--version"}}) {
+    const Parsed parsed = parse(words);
+    EXPECT_FALSE(parsed.arguments.has_value());
+    EXPECT_EQ(parsed.exit_code, kExitOk);
+    EXPECT_FALSE(parsed.text.empty());
+  }
+}
+
+TEST_F(ArgumentsTest, PutTakesItsValueFromStdinIfThereIsNone) {
+  EXPECT_FALSE(parse({"put", "a"}).arguments->put.value.has_value());
+  EXPECT_EQ(parse({"put", "a", "-"}).arguments->put.value, "-");
+  EXPECT_EQ(parse({"put", "a", "1"}).arguments->put.value, "1");
+  EXPECT_EQ(parse({"put", "a", ""}).arguments->put.value, "");
+  EXPECT_EQ(parse({"put", "--", "-a", "--b"}).arguments->put.value, "--b");
+}
+
+TEST_F(ArgumentsTest, GlobalFlagsStandBeforeOrAfterTheVerb) {
+  for (const auto& words : std::vector<std::vector<const char*>>{
+           {"-w", "json", "--timeout", "2s", "get", "a"},
+           {"get", "a", "-w", "json", "--timeout", "2s"},
+           {"playground", "status", "-w", "json", "--timeout", "2s"}}) {
+    const Parsed parsed = parse(words);
+    ASSERT_TRUE(parsed.arguments.has_value()) << parsed.text;
+    EXPECT_EQ(parsed.arguments->global.format, Format::kJson);
+    EXPECT_EQ(parsed.arguments->global.client.timeout_ms, 2000u);
+  }
+}
+
+TEST_F(ArgumentsTest, FlagOverEnvironmentOverDefault) {
+  EXPECT_EQ(parse({"status"}).arguments->global.client.endpoints,
+            std::vector<std::string>{"127.0.0.1:7400"});
+  setenv("HOLDFAST_ENDPOINTS", "a:1,b:2", 1);
+  setenv("HOLDFAST_TIMEOUT", "7s", 1);
+  EXPECT_EQ(parse({"status"}).arguments->global.client.endpoints,
+            (std::vector<std::string>{"a:1", "b:2"}));
+  EXPECT_EQ(parse({"status"}).arguments->global.client.timeout_ms, 7000u);
+  EXPECT_EQ(parse({"status", "--endpoints", "c:3,d:4"}).arguments->global.client.endpoints,
+            (std::vector<std::string>{"c:3", "d:4"}));
+  setenv("HOLDFAST_TIMEOUT", "soon", 1);
+  EXPECT_EQ(parse({"status"}).exit_code, kExitUsage);
+}
+
+TEST_F(ArgumentsTest, HexArgumentsAreBytes) {
+  const Parsed parsed = parse({"--hex", "put", "\\x00a", "\\xff"});
+  ASSERT_TRUE(parsed.arguments.has_value()) << parsed.text;
+  EXPECT_EQ(parsed.arguments->put.key, std::string("\0a", 2));
+  EXPECT_EQ(parsed.arguments->put.value, "\xff");
+  EXPECT_EQ(parse({"put", "\\x00a", "v"}).arguments->put.key, "\\x00a");
+}
+
+TEST_F(ArgumentsTest, GetAndPlayground) {
+  const Parsed get = parse({"get", "a", "--prefix", "--limit", "5", "--consistency=s"});
+  ASSERT_TRUE(get.arguments.has_value()) << get.text;
+  EXPECT_EQ(get.arguments->verb, Verb::kGet);
+  EXPECT_TRUE(get.arguments->get.is_range());
+  EXPECT_EQ(get.arguments->get.limit, 5u);
+  EXPECT_EQ(get.arguments->get.consistency, Consistency::kSerializable);
+
+  const Parsed up = parse({"playground", "up", "--nodes", "5", "--tag", "t", "--detach",
+                           "--server-flag=--time-scale=5", "--port-base", "20000"});
+  ASSERT_TRUE(up.arguments.has_value()) << up.text;
+  EXPECT_EQ(up.arguments->verb, Verb::kPlayground);
+  EXPECT_EQ(up.arguments->playground.nodes, 5u);
+  EXPECT_EQ(up.arguments->playground.tag, "t");
+  EXPECT_TRUE(up.arguments->playground.detach);
+  EXPECT_EQ(up.arguments->playground.server_flags, std::vector<std::string>{"--time-scale=5"});
+
+  const Parsed hang = parse({"playground", "hang-disk", "leader", "--tag", "t"});
+  ASSERT_TRUE(hang.arguments.has_value()) << hang.text;
+  EXPECT_EQ(hang.arguments->playground.action, PlaygroundArguments::Action::kHangDisk);
+  EXPECT_EQ(hang.arguments->playground.node, "leader");
+}
+
+TEST_F(ArgumentsTest, BenchHasTheIssuesFlags) {
+  const Parsed parsed = parse({"bench", "put", "--clients", "1000", "--duration", "10s",
+                               "--value-size", "256", "-w", "json"});
+  ASSERT_TRUE(parsed.arguments.has_value()) << parsed.text;
+  EXPECT_TRUE(parsed.arguments->bench.writes);
+  EXPECT_EQ(parsed.arguments->bench.clients, 1000u);
+  EXPECT_EQ(parsed.arguments->bench.duration_ms, 10000u);
+  EXPECT_EQ(parsed.arguments->bench.value_bytes, 256u);
+  EXPECT_EQ(parsed.arguments->bench.key_space, 1000000u);
+}
+
+}  // namespace
+}  // namespace client::ctl
