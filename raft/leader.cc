@@ -58,6 +58,7 @@ void Core::Impl::on_message(const Message& message, const HeartbeatReply& body) 
   Leader* lead = leader();
   if (lead == nullptr || !body.supports) return;
   lead->progress.at(message.from).supported();
+  replicate(message.from);
   if (!peer_counts(message.from)) return;
   lead->reads.confirm(message.from, body.round);
   close_round();

@@ -1,0 +1,214 @@
+// Leadership must be earned by progress: DESIGN promise 5, failures.md section 4.
+#include <gtest/gtest.h>
+
+#include "tests/raft/cluster.h"
+
+namespace raft::testing {
+namespace {
+
+struct ProgressOfLeaders : ::testing::Test {
+  void start(void (*tune)(Options& options) = nullptr, std::uint64_t size = 3) {
+    cluster = std::make_unique<Cluster>(size, 1, tune);
+    leader = cluster->elect();
+    cluster->run(10);
+    one = leader % size + 1;
+    other = one % size + 1;
+  }
+  /// Ticks until somebody else leads, at most `limit`.
+  std::uint32_t until_another_leads(std::uint32_t limit) {
+    for (std::uint32_t ticks = 0; ticks < limit; ++ticks) {
+      const std::uint64_t now = cluster->leader();
+      if (now != 0 && now != leader && cluster->status(now).can_read) return ticks;
+      cluster->run(1);
+    }
+    return limit;
+  }
+  std::unique_ptr<Cluster> cluster;
+  std::uint64_t leader = 0, one = 0, other = 0;
+};
+
+TEST_F(ProgressOfLeaders, AHungLogCostsTheLeadershipWithinTwoTimeouts) {
+  start();
+  cluster->node(leader).hang_log = true;
+  cluster->propose(leader, "value");
+  const std::uint32_t ticks = until_another_leads(300);
+  EXPECT_LE(ticks, 62u);
+  EXPECT_EQ(cluster->status(leader).step_down_reason,
+            "log sync pending for 60 ticks without a completion");
+  EXPECT_TRUE(cluster->status(leader).stalled);
+  // It neither campaigns nor helps anyone to, until a write completes.
+  const std::uint64_t was = leader;
+  leader = cluster->leader();
+  cluster->crash(leader);
+  cluster->run(200);
+  EXPECT_EQ(cluster->leader(), 0u);
+  EXPECT_EQ(cluster->status(was).role, Role::kFollower);
+  cluster->node(was).hang_log = false;
+  EXPECT_NE(cluster->elect(), 0u);
+  EXPECT_FALSE(cluster->status(was).stalled);
+}
+
+TEST_F(ProgressOfLeaders, AHungApplyDoesTheSame) {
+  start();
+  cluster->node(leader).hang_apply = true;
+  cluster->propose(leader, "value");
+  EXPECT_LE(until_another_leads(300), 63u);
+  EXPECT_EQ(cluster->status(leader).step_down_reason,
+            "apply pending for 60 ticks without a completion");
+  cluster->node(leader).hang_apply = false;
+  cluster->run(10);
+  EXPECT_FALSE(cluster->status(leader).stalled);
+}
+
+TEST_F(ProgressOfLeaders, AnUnfitLeaderGivesUpAtOnce) {
+  start();
+  cluster->step(leader, SelfAssessment{false, "the volume probe failed"});
+  EXPECT_EQ(cluster->status(leader).role, Role::kFollower);
+  cluster->settle();
+  EXPECT_NE(cluster->leader(), 0u);
+  EXPECT_EQ(cluster->status(leader).step_down_reason, "the volume probe failed");
+  EXPECT_EQ(cluster->status(leader).stall_reason, "the volume probe failed");
+  cluster->step(leader, SelfAssessment{true, ""});
+  EXPECT_FALSE(cluster->status(leader).stalled);
+}
+
+TEST_F(ProgressOfLeaders, ASlowLogThatMovesKeepsItsLeader) {
+  start();
+  for (int i = 0; i < 20; ++i) {
+    cluster->node(leader).hang_log = true;
+    cluster->propose(leader, "value");
+    cluster->propose(leader, "value");
+    cluster->run(50);
+    cluster->persist(leader, 1);
+  }
+  EXPECT_EQ(cluster->leader(), leader);
+  EXPECT_FALSE(cluster->has_traced(leader, TraceKind::kStalled));
+}
+
+TEST_F(ProgressOfLeaders, AnIdleLeaderIsNotStalled) {
+  start();
+  cluster->node(leader).hang_log = true;
+  cluster->run(500);
+  EXPECT_EQ(cluster->leader(), leader);
+}
+
+/// Without the reaction of the leader its followers withdraw; without both nothing happens, which
+/// is what makes the two worth having.
+TEST_F(ProgressOfLeaders, FollowersWithdrawFromALeaderThatDoesNotReact) {
+  start([](Options& options) { options.step_down_on_stall = false; });
+  cluster->node(leader).hang_log = true;
+  cluster->propose(leader, "value");
+  EXPECT_LE(until_another_leads(400), 60u + 5 + 60 + 5);
+  EXPECT_TRUE(cluster->has_traced(one, TraceKind::kSupportWithdrawn));
+}
+
+TEST_F(ProgressOfLeaders, WithoutBothReactionsAZombieLeads) {
+  start([](Options& options) {
+    options.step_down_on_stall = false;
+    options.withdraw_support = false;
+  });
+  cluster->node(leader).hang_log = true;
+  cluster->propose(leader, "value");
+  EXPECT_EQ(until_another_leads(1000), 1000u);
+}
+
+TEST_F(ProgressOfLeaders, ALeaderWithoutSupportConfirmsNoRead) {
+  start([](Options& options) { options.step_down_on_stall = false; });
+  cluster->node(leader).hang_log = true;
+  cluster->propose(leader, "value");
+  cluster->run(66);
+  ASSERT_EQ(cluster->leader(), leader);
+  const std::uint64_t read = cluster->read(leader);
+  cluster->settle();
+  EXPECT_FALSE(cluster->node(leader).reads.contains(read));
+}
+
+TEST_F(ProgressOfLeaders, NobodyIsHandedOverToWhoIsWorse) {
+  start();
+  // `one` has the log that goes furthest, and is stalled itself.
+  cluster->node(one).hang_apply = true;
+  cluster->propose(leader, "value");
+  cluster->run(40);
+  cluster->isolate(leader);
+  cluster->run(1);
+  cluster->heal();
+  cluster->run(30);
+  ASSERT_TRUE(cluster->status(one).stalled);
+  ASSERT_EQ(cluster->leader(), leader);
+  cluster->step(leader, StepDown{"test"});
+  EXPECT_FALSE(cluster->has_traced(leader, TraceKind::kHandedOver))
+      << "the other alone is no quorum";
+}
+
+TEST_F(ProgressOfLeaders, CheckQuorum) {
+  start();
+  cluster->cut(one, leader);
+  cluster->cut(other, leader);
+  const std::uint64_t proposal = cluster->propose(leader, "value");
+  const std::uint64_t read = cluster->read(leader);
+  cluster->run(55);
+  EXPECT_EQ(cluster->status(leader).role, Role::kLeader);
+  cluster->run(6);
+  EXPECT_NE(cluster->status(leader).role, Role::kLeader);
+  EXPECT_EQ(cluster->node(leader).outcomes.back().id, proposal);
+  EXPECT_EQ(cluster->node(leader).outcomes.back().code, base::Code::kLeadershipLost);
+  EXPECT_EQ(cluster->node(leader).reads[read].code, base::Code::kNotLeader);
+}
+
+TEST_F(ProgressOfLeaders, OneFollowerIsEnoughOfThree) {
+  start();
+  cluster->isolate(one);
+  cluster->run(300);
+  EXPECT_EQ(cluster->leader(), leader);
+}
+
+/// Links that carry small messages only: heartbeats are answered, entries never are.
+TEST_F(ProgressOfLeaders, FollowersThatTakeNoEntriesDoNotHoldUpALeader) {
+  start();
+  cluster->propose(leader, "value");
+  bool led_on = true;
+  for (int i = 0; i < 200 && led_on; ++i) {
+    for (std::uint64_t id = 1; id <= 3; ++id) cluster->step(id, Tick{1});
+    for (int round = 0; round < 4; ++round) {
+      std::erase_if(cluster->network(),
+                    [](const Message& message) { return lane_of(message) == Lane::kBulk; });
+      cluster->deliver();
+      for (std::uint64_t id = 1; id <= 3; ++id) cluster->persist(id);
+    }
+    led_on = cluster->status(leader).role == Role::kLeader;
+  }
+  EXPECT_FALSE(led_on);
+}
+
+TEST_F(ProgressOfLeaders, ReportsTravelBothWays) {
+  start();
+  cluster->node(one).hang_log = true;
+  cluster->propose(leader, "value");
+  cluster->run(30);
+  const CoreStatus status = cluster->status(leader);
+  for (const PeerStatus& peer : status.peers) {
+    if (peer.id == MemberId(one)) {
+      EXPECT_GE(peer.progress.log_pending_ticks, 20u);
+      EXPECT_LT(peer.progress.durable, status.last);
+      EXPECT_EQ(peer.progress.last, status.last);
+    } else {
+      EXPECT_EQ(peer.progress.log_pending_ticks, 0u);
+      EXPECT_EQ(peer.progress.applied, status.last);
+    }
+  }
+}
+
+TEST_F(ProgressOfLeaders, AStalledFollowerGrantsNoPreVote) {
+  start();
+  cluster->node(one).hang_apply = true;
+  cluster->propose(leader, "value");
+  cluster->run(70);
+  ASSERT_TRUE(cluster->status(one).stalled);
+  EXPECT_EQ(cluster->leader(), leader) << "a stalled follower is no reason to change the leader";
+  cluster->crash(leader);
+  cluster->run(200);
+  EXPECT_EQ(cluster->leader(), 0u);
+}
+
+}  // namespace
+}  // namespace raft::testing
