@@ -36,7 +36,8 @@ class Doorbell {
   void stop() {
     std::lock_guard lock(mutex_);
     stopped_ = true;
-    if (loop_ != nullptr) loop_->stop();
+    // Posted, so that it also ends a run() that has not begun yet.
+    if (loop_ != nullptr) loop_->post([loop = loop_] { loop->stop(); });
   }
 
  private:
