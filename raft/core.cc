@@ -141,7 +141,9 @@ void Core::Impl::on(Propose& propose) {
   bool appended = false;
   for (Proposal& proposal : propose.proposals) {
     ProposalOutcome outcome{proposal.id, refusal_code(), Term(), Index()};
-    if (lead != nullptr && lead->uncommitted_bytes > options_.uncommitted_bytes) {
+    if (lead != nullptr && lead->leaving) {
+      outcome.code = base::Code::kNotLeader;
+    } else if (lead != nullptr && lead->uncommitted_bytes > options_.uncommitted_bytes) {
       outcome.code = base::Code::kOverloaded;
     } else if (lead != nullptr) {
       append_own(EntryKind::kCommand, proposal.stamp, std::move(proposal.payload));
@@ -169,7 +171,9 @@ void Core::Impl::on(const Persisted& persisted) {
   while (!deferred_.empty() && deferred_.front() <= persisted.ordinal) deferred_.pop_front();
   review_health();
   if (std::holds_alternative<Candidate>(role_)) count_votes();
-  if (leader() != nullptr) advance_commit();
+  if (leader() == nullptr) return;
+  advance_commit();
+  leave_when_caught_up();
 }
 
 void Core::Impl::on(const PersistFailed&) {
@@ -224,7 +228,10 @@ void Core::Impl::on(const SelfAssessment& assessment) {
 }
 
 void Core::Impl::on(const StepDown& step_down) {
-  give_up_leadership(step_down.reason);
+  Leader* lead = leader();
+  if (lead == nullptr || lead->leaving) return;
+  lead->leaving = step_down.reason;
+  leave_when_caught_up();
 }
 
 // ---- Sending ----

@@ -235,6 +235,18 @@ void Core::Impl::give_up_leadership(const std::string& why) {
   if (next) trace(TraceKind::kHandedOver, Index(), next);
 }
 
+/// An orderly hand-over waits, for T at most, until what was taken in is committed and the
+/// successor has all of it: then nothing is left unknown, and nobody refuses it for a shorter log.
+void Core::Impl::leave_when_caught_up() {
+  Leader* lead = leader();
+  if (lead == nullptr || !lead->leaving) return;
+  const MemberId next = successor();
+  const bool caught_up =
+      commit_ == log_.last() && (!next || lead->progress.at(next).match() == log_.last());
+  if (!caught_up && next && lead->leaving_ticks < options_.election_ticks) return;
+  give_up_leadership(std::string(*lead->leaving));
+}
+
 /// Ends what only a leader can promise. Proposals that are not committed may still be, by others.
 void Core::Impl::abandon(Leader& lead, const std::string& why) {
   for (const PendingProposal& each : lead.proposals) {

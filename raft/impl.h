@@ -55,6 +55,10 @@ struct Leader {
   std::size_t uncommitted_bytes = 0;      // of the entries above commit
   std::uint32_t heartbeat_ticks = 0;      // since the last round of heartbeats
   ReadIndex reads;
+  /// Set by StepDown: nothing more is proposed, and leadership goes once a successor has
+  /// everything.
+  std::optional<std::string> leaving;
+  std::uint32_t leaving_ticks = 0;  // since then
 };
 
 class Core::Impl {
@@ -140,6 +144,7 @@ class Core::Impl {
   void set_hard_state(const HardState& hard_state);
   void give_up_leadership(const std::string& why);
   void abandon(Leader& leader, const std::string& why);
+  void leave_when_caught_up();
   MemberId successor() const;
   void review_health();
 

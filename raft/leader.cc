@@ -27,6 +27,10 @@ void Core::Impl::tick_leader() {
     return;
   }
   if (++lead.heartbeat_ticks >= options_.heartbeat_ticks) send_heartbeats();
+  if (lead.leaving) {
+    ++lead.leaving_ticks;
+    leave_when_caught_up();
+  }
 }
 
 /// Check-quorum: a voter stands behind this leader if it lately supported it, and if it takes in
@@ -139,6 +143,7 @@ void Core::Impl::on_message(const Message& message, const AppendEntriesReply& bo
     }
   }
   replicate(message.from);
+  leave_when_caught_up();
 }
 
 bool Core::Impl::peer_is_silent(MemberId peer) const {

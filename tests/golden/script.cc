@@ -140,6 +140,9 @@ void Script::add_fault_commands() {
   commands_["hang-apply"] = [this](const Arguments& a) {
     cluster_->node(number(a, 0)).hang_apply = true;
   };
+  commands_["unfit"] = [this](const Arguments& a) {
+    cluster_->step(number(a, 0), raft::SelfAssessment{false, "unfit"});
+  };
   commands_["save"] = [this](const Arguments& a) {
     saved_[number(a, 0)] = cluster_->node(number(a, 0)).disk;
   };

@@ -260,6 +260,37 @@ TEST(Election, AnOrderlyStepDownHandsOver) {
   EXPECT_EQ(cluster.node(leader).outcomes.back().code, base::Code::kNotLeader);
 }
 
+TEST(Election, AnOrderlyStepDownLeavesNothingUnknown) {
+  Cluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  cluster.run(10);
+  cluster.propose(leader, "under way");
+  cluster.step(leader, StepDown{"shutdown"});
+  EXPECT_EQ(cluster.status(leader).role, Role::kLeader) << "until a successor has it";
+  cluster.propose(leader, "too late");
+  EXPECT_EQ(cluster.node(leader).outcomes.back().code, base::Code::kNotLeader);
+  cluster.settle();
+  EXPECT_NE(cluster.leader(), leader);
+  EXPECT_NE(cluster.leader(), 0u);
+  for (const ProposalOutcome& outcome : cluster.node(leader).outcomes) {
+    EXPECT_NE(outcome.code, base::Code::kLeadershipLost);
+  }
+}
+
+TEST(Election, AnOrderlyStepDownDoesNotWaitForEver) {
+  Cluster cluster(3);
+  const std::uint64_t leader = cluster.elect();
+  cluster.run(10);
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    if (id != leader) cluster.node(id).hang_log = true;
+  }
+  cluster.propose(leader, "acknowledged by nobody");
+  cluster.step(leader, StepDown{"shutdown"});
+  cluster.run(31);
+  EXPECT_NE(cluster.status(leader).role, Role::kLeader);
+  EXPECT_EQ(cluster.node(leader).outcomes.back().code, base::Code::kLeadershipLost);
+}
+
 TEST(Election, ACandidateAsksAgainThoseWhoDidNotAnswer) {
   Cluster cluster(3);
   while (cluster.network().empty()) cluster.tick(1);

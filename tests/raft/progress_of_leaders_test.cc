@@ -102,6 +102,38 @@ TEST_F(ProgressOfLeaders, FollowersWithdrawFromALeaderThatDoesNotReact) {
   EXPECT_TRUE(cluster->has_traced(one, TraceKind::kSupportWithdrawn));
 }
 
+/// A leader that does not even know: the ages that it reports are enough.
+TEST_F(ProgressOfLeaders, FollowersJudgeTheAgesInTheReport) {
+  start();
+  cluster->tick(leader, 5);
+  Message heartbeat;
+  for (const Message& message : cluster->network()) {
+    if (message.to == MemberId(one)) heartbeat = message;
+  }
+  auto& report = std::get<Heartbeat>(heartbeat.body).progress;
+  const auto supports = [&] {
+    const Output output = cluster->step(one, Receive{heartbeat});
+    return std::get<HeartbeatReply>(output.send.at(0).body).supports;
+  };
+  report.log_pending_ticks = 65;
+  EXPECT_TRUE(supports());
+  report.log_pending_ticks = 66;
+  EXPECT_FALSE(supports());
+  report.log_pending_ticks = 0;
+  report.apply_pending_ticks = 66;
+  EXPECT_FALSE(supports());
+  report.apply_pending_ticks = 0;
+  EXPECT_TRUE(supports());
+  report.stalled = true;
+  EXPECT_FALSE(supports());
+  // Its heartbeats no longer hold off the timer.
+  for (int i = 0; i < 60 && cluster->status(one).role == Role::kFollower; ++i) {
+    cluster->step(one, Receive{heartbeat});
+    cluster->tick(one);
+  }
+  EXPECT_EQ(cluster->status(one).role, Role::kPreCandidate);
+}
+
 TEST_F(ProgressOfLeaders, WithoutBothReactionsAZombieLeads) {
   start([](Options& options) {
     options.step_down_on_stall = false;
