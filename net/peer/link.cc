@@ -24,7 +24,7 @@ Link::Link(Loop& loop, const LinksOptions& options, const PeerAddress& peer,
       random_(seed),
       backoff_ms_(options.backoff_ms),
       answered_(loop.timer().now()),
-      calls_(kj::heap<kj::TaskSet>(*this)) {
+      calls_(*this) {
   dial();
 }
 
@@ -44,7 +44,7 @@ void Link::connected(std::shared_ptr<Socket> socket) {
   under_way_bytes_ = 0;
   backoff_ms_ = options_.backoff_ms;
   // Not in watch_, whose own continuation this is.
-  calls_->add(rpc_->on_disconnect().then([this, mine = connection_] {
+  calls_.add(rpc_->on_disconnect().then([this, mine = connection_] {
     if (mine == connection_ && rpc_ != nullptr) lost();
   }));
   up_();
@@ -56,7 +56,7 @@ void Link::lost() {
   ++connection_;
   const std::uint64_t wait_ms = random_.between(backoff_ms_ / 2 + 1, backoff_ms_);
   backoff_ms_ = std::min(backoff_ms_ * 2, options_.backoff_max_ms);
-  calls_->add(
+  calls_.add(
       kj::evalLater([this, was_up, mine = connection_] {
         if (mine != connection_) return;
         client_ = nullptr;
@@ -79,7 +79,7 @@ bool Link::send(const raft::Message& message) {
   encode(message, options_.cluster, request.initEnvelope());
   if (under_way_bytes_ == 0) answered_ = loop_.timer().now();
   under_way_bytes_ += bytes;
-  calls_->add(request.send().ignoreResult().then([this, bytes, mine = connection_] {
+  calls_.add(request.send().ignoreResult().then([this, bytes, mine = connection_] {
     if (mine != connection_) return;
     under_way_bytes_ -= bytes;
     answered_ = loop_.timer().now();

@@ -52,7 +52,7 @@ class Link : private kj::TaskSet::ErrorHandler {
   std::size_t under_way_bytes_ = 0;
   kj::TimePoint answered_;             // the last answer, or when something went under way
   kj::Promise<void> watch_ = nullptr;  // of the connection or the attempt at one
-  kj::Own<kj::TaskSet> calls_;
+  kj::TaskSet calls_;
 };
 
 }  // namespace net::peer

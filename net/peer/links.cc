@@ -23,7 +23,7 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
         callbacks_(std::move(callbacks)),
         incoming_(*this),
         alive_(std::make_shared<bool>(true)) {}
-  ~TcpLinks() override { *alive_ = false; }
+  ~TcpLinks() noexcept(false) override { *alive_ = false; }
 
   base::Status listen() {
     const auto connections =

@@ -54,7 +54,7 @@ class Links {
   /// Listens and starts to dial. Errors: as Listener::listen.
   static base::Result<std::unique_ptr<Links>> start(Loop& loop, LinksOptions options,
                                                     Callbacks callbacks);
-  virtual ~Links() = default;
+  virtual ~Links() noexcept(false) = default;
   virtual void send(raft::Message message) = 0;
   virtual LinkCounters counters(base::MemberId peer) const = 0;
   virtual std::uint16_t port() const = 0;
