@@ -43,6 +43,7 @@ class Machine final : public StateMachine {
   /// layouts may change.
   using Effects = base::Hasher;
 
+  Status check_history();
   Result<Reply> apply_entry(const AppliedEntry& entry);
   Reply run(const OpenSession&, Index index, Effects& effects);
   Reply run(const CloseSession& close, Effects& effects);
@@ -67,11 +68,25 @@ Status Machine::load() {
     if (!position.is_ok()) return position.status();
     position_ = std::move(position).value();
   }
-  const Status status = sessions_.load(*engine_);
+  Status status = sessions_.load(*engine_);
+  if (status.is_ok()) status = check_history();
   if (!status.is_ok()) return status;
   if (sessions_.newest_use() > position_.applied)
     return Status(Code::kCorrupt, "a session was used after the position of the state");
   return Status::ok();
+}
+
+/// A revision is never given twice: nothing may have been written after the position's.
+Status Machine::check_history() {
+  bool beyond = false;
+  const Status status = engine_->scan(Space::kHistory, history_key(position_.revision.next(), 0),
+                                      "", [&](std::string_view, std::string_view) {
+                                        beyond = true;
+                                        return false;
+                                      });
+  if (status.is_ok() && beyond)
+    return Status(Code::kCorrupt, "the history goes on after the position of the state");
+  return status;
 }
 
 Status Machine::fail(Status status) {

@@ -64,9 +64,14 @@ class Execution {
 
  private:
   Result<std::optional<KeyValue>> find(const std::string& key);
-  Status visit(const KeyRange& range, const std::function<Status(KeyValue&&)>& visit_item);
+  using VisitRow = std::function<Status(std::string_view key, std::string_view row)>;
+  Status visit(const KeyRange& range, const VisitRow& visit_row);
   /// Whether the reply has room for `item`; counts it if so.
   bool take_room(const KeyValue& item);
+  Status previous_too_large() const {
+    return Status(Code::kTooLarge, "the previous values asked for take more than " +
+                                       std::to_string(limits_.range_bytes) + " bytes");
+  }
   Status collect_deleted(const DeleteOperation& operation, std::vector<std::string>* keys,
                          DeleteResult* result);
   void write(Event event);
@@ -91,21 +96,19 @@ Result<std::optional<KeyValue>> Execution::find(const std::string& key) {
   return std::optional<KeyValue>(std::move(item).value());
 }
 
-Status Execution::visit(const KeyRange& range,
-                        const std::function<Status(KeyValue&&)>& visit_item) {
+Status Execution::visit(const KeyRange& range, const VisitRow& visit_row) {
   if (range.end.empty()) {
-    Result<std::optional<KeyValue>> item = find(range.begin);
-    if (!item.is_ok()) return item.status();
-    return item.value() ? visit_item(std::move(*item.value())) : Status::ok();
+    Result<std::optional<std::string>> row = overlay_.get(Space::kLatest, range.begin);
+    if (!row.is_ok()) return row.status();
+    return row.value() ? visit_row(range.begin, *row.value()) : Status::ok();
   }
   Status visited;
   const std::string_view end = range.end == kToTheEnd ? std::string_view() : range.end;
-  const Status scanned = overlay_.scan(
-      Space::kLatest, range.begin, end, [&](std::string_view key, std::string_view row) {
-        Result<KeyValue> item = decode_latest(key, row);
-        visited = item.is_ok() ? visit_item(std::move(item).value()) : item.status();
-        return visited.is_ok();
-      });
+  const Status scanned = overlay_.scan(Space::kLatest, range.begin, end,
+                                       [&](std::string_view key, std::string_view row) {
+                                         visited = visit_row(key, row);
+                                         return visited.is_ok();
+                                       });
   return scanned.is_ok() ? visited : scanned;
 }
 
@@ -128,12 +131,15 @@ Result<bool> Execution::compare(const std::vector<Compare>& compares) {
 Status Execution::operator()(const RangeOperation& operation) {
   RangeResult result;
   bool full = operation.count_only;
-  const Status status = visit(operation.range, [&](KeyValue&& item) {
+  const Status status = visit(operation.range, [&](std::string_view key, std::string_view row) {
     ++result.count;
-    if (full) return Status::ok();
-    if (operation.keys_only) item.value.clear();
-    full = (operation.limit > 0 && result.items.size() == operation.limit) || !take_room(item);
-    if (!full) result.items.push_back(std::move(item));
+    full = full || (operation.limit > 0 && result.items.size() == operation.limit);
+    if (full) return Status::ok();  // the rest is only counted
+    Result<KeyValue> item = decode_latest(key, row);
+    if (!item.is_ok()) return item.status();
+    if (operation.keys_only) item->value.clear();
+    full = !take_room(item.value());
+    if (!full) result.items.push_back(std::move(item).value());
     return Status::ok();
   });
   if (!status.is_ok()) return status;
@@ -153,9 +159,7 @@ Status Execution::operator()(const PutOperation& operation) {
   event.item.version = previous ? previous->version + 1 : 1;
   PutResult result;
   if (operation.previous && previous) {
-    if (!take_room(*previous))
-      return Status(Code::kTooLarge, "the previous values asked for take more than " +
-                                         std::to_string(limits_.range_bytes) + " bytes");
+    if (!take_room(*previous)) return previous_too_large();
     result.previous = std::move(previous);
   }
   write(std::move(event));
@@ -165,16 +169,16 @@ Status Execution::operator()(const PutOperation& operation) {
 
 Status Execution::collect_deleted(const DeleteOperation& operation, std::vector<std::string>* keys,
                                   DeleteResult* result) {
-  return visit(operation.range, [&](KeyValue&& item) {
+  return visit(operation.range, [&](std::string_view key, std::string_view row) {
     if (++deleted_ > limits_.deleted_keys)
       return Status(Code::kTooLarge, "the transaction deletes more than " +
                                          std::to_string(limits_.deleted_keys) + " keys");
-    keys->push_back(item.key);
+    keys->emplace_back(key);
     if (!operation.previous) return Status::ok();
-    if (!take_room(item))
-      return Status(Code::kTooLarge, "the previous values asked for take more than " +
-                                         std::to_string(limits_.range_bytes) + " bytes");
-    result->previous.push_back(std::move(item));
+    Result<KeyValue> item = decode_latest(key, row);
+    if (!item.is_ok()) return item.status();
+    if (!take_room(item.value())) return previous_too_large();
+    result->previous.push_back(std::move(item).value());
     return Status::ok();
   });
 }

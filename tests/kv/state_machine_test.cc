@@ -260,6 +260,8 @@ TEST(StateMachineOpen, RefusesWhatItCannotRead) {
   EXPECT_EQ(open_with(Space::kSessions, session_key(SessionId(9)), encode_session()),
             Code::kCorrupt)
       << "a session from beyond the position";
+  EXPECT_EQ(open_with(Space::kHistory, history_key(Revision(1), 0), ""), Code::kCorrupt)
+      << "an event from beyond the position";
   auto failing = std::make_unique<MapEngine>(std::make_shared<MapDisk>());
   failing->fail_reads = true;
   EXPECT_EQ(StateMachine::open(std::move(failing)).status().code(), Code::kIo);
