@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "storage/files.h"
 #include "storage/wal_scan.h"
@@ -13,12 +14,22 @@ namespace {
 namespace fs = std::filesystem;
 using base::Status;
 
-bool is_write_ahead_log(const fs::path& path) {
-  return path.extension() == ".log";
-}
-
 Status error_of(std::string_view what, const fs::path& path, const std::error_code& error) {
   return file_error(what, path.string(), error.value());
+}
+
+/// RocksDB's write-ahead files under `directory`; none if it is not there.
+template <class Iterator>
+base::Result<std::vector<fs::path>> write_ahead_logs(const std::string& directory) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (Iterator file(directory, error), end; !error && file != end; file.increment(error)) {
+    if (file->path().extension() == ".log") files.push_back(file->path());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return error_of("list", directory, error);
+  }
+  return files;
 }
 
 std::string quarantine_path(const std::string& member_directory) {
@@ -38,31 +49,29 @@ Status EvidenceFolder::make_folder() {
 
 Status EvidenceFolder::collect(const std::string& log_directory) {
   if (Status status = make_folder(); !status.is_ok()) return status;
-  std::error_code error;
-  if (!fs::exists(log_directory)) return Status::ok();
-  for (const auto& file : fs::directory_iterator(log_directory, error)) {
-    if (!is_write_ahead_log(file.path())) continue;
-    const fs::path link = fs::path(folder_) / file.path().filename();
-    fs::create_hard_link(file.path(), link, error);
+  auto files = write_ahead_logs<fs::directory_iterator>(log_directory);
+  if (!files) return files.status();
+  for (const fs::path& file : files.value()) {
+    const fs::path link = fs::path(folder_) / file.filename();
+    std::error_code error;
+    fs::create_hard_link(file, link, error);
     // Some file systems know no hard links.
-    if (error) fs::copy_file(file.path(), link, fs::copy_options::overwrite_existing, error);
-    if (error) return error_of("keep a copy of", file.path(), error);
+    if (error) fs::copy_file(file, link, fs::copy_options::overwrite_existing, error);
+    if (error) return error_of("keep a copy of", file, error);
   }
-  if (error) return error_of("list", log_directory, error);
   return sync_directory(folder_);
 }
 
 base::Result<std::optional<Claim>> EvidenceFolder::highest_claim() const {
+  auto files = write_ahead_logs<fs::recursive_directory_iterator>(root_);
+  if (!files) return files.status();
   std::optional<Claim> highest;
-  std::error_code error;
-  for (const auto& file : fs::recursive_directory_iterator(root_, error)) {
-    if (!is_write_ahead_log(file.path())) continue;
-    auto bytes = read_file(file.path());
+  for (const fs::path& file : files.value()) {
+    auto bytes = read_file(file);
     if (!bytes) return bytes.status();
     const auto claim = highest_claim_in_wal(bytes.value().value_or(""));
     if (claim && (!highest || highest->ordinal < claim->ordinal)) highest = claim;
   }
-  if (error) return error_of("list", root_, error);
   return highest;
 }
 
@@ -77,8 +86,8 @@ Status EvidenceFolder::keep_copy(const std::string& path) {
 Status EvidenceFolder::keep_directory(const std::string& path) {
   if (Status status = make_folder(); !status.is_ok()) return status;
   std::error_code error;
-  if (!fs::exists(path)) return Status::ok();
   fs::rename(path, fs::path(folder_) / fs::path(path).filename(), error);
+  if (error == std::errc::no_such_file_or_directory) return Status::ok();
   if (error) return error_of("move into the evidence", path, error);
   if (Status status = sync_directory(folder_); !status.is_ok()) return status;
   return sync_directory(fs::path(path).parent_path());

@@ -14,10 +14,6 @@ namespace {
 using base::Code;
 using base::Status;
 
-/// Cuts between two range deletes: dropping whole files leaves those that straddle the cut, and
-/// what is still in memtables.
-constexpr int kCutsPerRangeDelete = 16;
-
 void add(const std::vector<RowChange>& changes, rocksdb::WriteBatch& batch) {
   for (const RowChange& change : changes) {
     // A batch in memory accepts all; what can fail is the write.
@@ -139,17 +135,22 @@ Status RocksLog::cut(base::Index through, base::Term term, base::ChainHash hash)
   return remove_below(marker.index.next());
 }
 
-/// Frees the space of the entries below `first`, which no reader looks at any more.
+/// Frees the space of the entries below `first`, which no reader looks at any more: whole files at
+/// once, the rest when RocksDB next rewrites it.
 Status RocksLog::remove_below(base::Index first) {
+  cut_entries_.set_first(first);
   const std::string begin = entry_key(base::Index());
   const std::string end = entry_key(first);
   const rocksdb::Slice begin_slice(begin), end_slice(end);
-  rocksdb::Status status = rocksdb::DeleteFilesInRange(db_.get(), db_->DefaultColumnFamily(),
-                                                       &begin_slice, &end_slice, false);
-  if (status.ok() && ++cuts_ % kCutsPerRangeDelete == 0) {
-    status = db_->DeleteRange(rocksdb::WriteOptions(), db_->DefaultColumnFamily(), begin, end);
-  }
-  return to_status(status, "free what was cut off the log");
+  return to_status(rocksdb::DeleteFilesInRange(db_.get(), db_->DefaultColumnFamily(), &begin_slice,
+                                               &end_slice, false),
+                   "free what was cut off the log");
+}
+
+bool CutEntries::Filter(int, const rocksdb::Slice& key, const rocksdb::Slice&, std::string*,
+                        bool*) const {
+  const auto index = index_of_key(key.ToStringView());
+  return index && index->value < first_.load();
 }
 
 Status RocksLog::sync_watermark() {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <rocksdb/compaction_filter.h>
 #include <rocksdb/db.h>
 
 #include "storage/append_plan.h"
@@ -30,6 +31,19 @@ struct RocksLogOptions {
   base::Opening opening;            // EPOCH says so already
   bool initialised = true;          // false: the directory is being made; log and watermark too
   FaultSwitches* faults = nullptr;  // outlives the log; null: none
+};
+
+/// Drops the entries below the log's first index when RocksDB rewrites files for its own reasons.
+class CutEntries final : public rocksdb::CompactionFilter {
+ public:
+  /// Any thread. Requires: the marker that says so is durable.
+  void set_first(base::Index first) { first_ = first.value; }
+  bool Filter(int level, const rocksdb::Slice& key, const rocksdb::Slice& value,
+              std::string* new_value, bool* value_changed) const override;
+  const char* Name() const override { return "holdfast.CutEntries"; }
+
+ private:
+  std::atomic<std::uint64_t> first_{0};
 };
 
 /// Invariants:
@@ -79,6 +93,7 @@ class RocksLog final : public LogStore {
 
   const RocksLogOptions options_;
   std::unique_ptr<rocksdb::Env> env_;  // outlives db_
+  CutEntries cut_entries_;             // outlives db_
   std::unique_ptr<rocksdb::DB> db_;
   std::unique_ptr<Watermark> watermark_;
   EvidenceFolder evidence_;
@@ -90,7 +105,6 @@ class RocksLog final : public LogStore {
   base::Status failure_;  // the first error; final
 
   // Disk thread.
-  int cuts_ = 0;
   bool evidence_is_open_ = false;  // this opening's evidence is neither discarded nor kept for good
 
   std::mutex mutex_;  // never held across a write or a sync
@@ -102,8 +116,8 @@ class RocksLog final : public LogStore {
   std::atomic<std::uint64_t> size_bytes_{0};
 };
 
-/// Options of the log's RocksDB (wal.md section 1).
-rocksdb::Options log_options(rocksdb::Env* env);
+/// Options of the log's RocksDB (wal.md section 1). `cut_entries` may be null.
+rocksdb::Options log_options(rocksdb::Env* env, const CutEntries* cut_entries);
 /// The rows of an open log, for the guard.
 LogRows rows_of(rocksdb::DB& db);
 

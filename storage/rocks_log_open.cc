@@ -25,9 +25,10 @@ using base::Status;
 
 constexpr std::size_t kRebuildBatchBytes = 1 << 20;
 
-rocksdb::Status open_database(const std::string& path, rocksdb::Env* env, bool create,
+rocksdb::Status open_database(const std::string& path, rocksdb::Env* env,
+                              const CutEntries* cut_entries, bool create,
                               std::unique_ptr<rocksdb::DB>* database) {
-  rocksdb::Options options = log_options(env);
+  rocksdb::Options options = log_options(env, cut_entries);
   options.create_if_missing = create;
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, path, &opened);
@@ -70,13 +71,15 @@ rocksdb::Status copy_whole(const WholeLog& whole, const raft::HardState& hard_st
 
 }  // namespace
 
-rocksdb::Options log_options(rocksdb::Env* env) {
+rocksdb::Options log_options(rocksdb::Env* env, const CutEntries* cut_entries) {
   rocksdb::Options options;
   options.env = env;
   options.write_buffer_size = 8 << 20;
   options.max_write_buffer_number = 4;
   options.allow_concurrent_memtable_write = false;
   options.compression = rocksdb::kNoCompression;
+  options.compaction_filter = cut_entries;
+  options.target_file_size_base = 8 << 20;  // what a cut frees at once
   options.track_and_verify_wals_in_manifest = true;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   // After an error recovery decides, in a new process; nothing resumes by itself.
@@ -127,7 +130,8 @@ Status RocksLog::recover() {
 
 /// The directory is being made. What an earlier attempt left is used, if nothing was ever appended.
 Status RocksLog::create() {
-  const rocksdb::Status status = open_database(log_directory(), env_.get(), true, &db_);
+  const rocksdb::Status status =
+      open_database(log_directory(), env_.get(), &cut_entries_, true, &db_);
   if (!status.ok()) return to_status(status, "create the log " + log_directory());
   const std::unique_ptr<rocksdb::Iterator> row(db_->NewIterator(rocksdb::ReadOptions()));
   row->SeekToFirst();
@@ -157,7 +161,8 @@ Status RocksLog::open_guarded() {
   if (!evidence) return evidence.status();
 
   WholeLog whole;
-  const rocksdb::Status opened = open_database(log_directory(), env_.get(), false, &db_);
+  const rocksdb::Status opened =
+      open_database(log_directory(), env_.get(), &cut_entries_, false, &db_);
   if (!opened.ok() && !is_damage(opened)) return to_status(opened, "open " + log_directory());
   evidence->log_opened = opened.ok();
   evidence->log_error = opened.ToString();
@@ -213,7 +218,7 @@ Status RocksLog::replace_log(const WholeLog& whole) {
   const std::string rebuilt = log_directory() + ".rebuilt";
   if (Status status = remove_directory(rebuilt); !status.is_ok()) return status;
   std::unique_ptr<rocksdb::DB> target;
-  rocksdb::Status status = open_database(rebuilt, env_.get(), true, &target);
+  rocksdb::Status status = open_database(rebuilt, env_.get(), nullptr, true, &target);
   if (status.ok()) status = copy_whole(whole, whole.hard_state, db_.get(), *target);
   if (!status.ok()) return to_status(status, "write a new log " + rebuilt);
   target.reset();
@@ -223,7 +228,7 @@ Status RocksLog::replace_log(const WholeLog& whole) {
   std::filesystem::rename(rebuilt, log_directory(), error);
   if (error) return file_error("rename", rebuilt, error.value());
   if (Status synced = sync_directory(options_.member_directory); !synced.is_ok()) return synced;
-  status = open_database(log_directory(), env_.get(), false, &db_);
+  status = open_database(log_directory(), env_.get(), &cut_entries_, false, &db_);
   return to_status(status, "open " + log_directory());
 }
 
@@ -233,6 +238,7 @@ Status RocksLog::start(const WholeLog& whole, const std::optional<Slot>& slot) {
   tail_ = LogTail(whole.marker, whole.metas);
   size_bytes_ = tail_.size_bytes();
   durable_ = whole.recovered;
+  cut_entries_.set_first(tail_.first());
   contents_ = contents_of(whole, hard_state_, contents_.quarantine);
   auto watermark = Watermark::open(
       watermark_path(), {slot ? slot->sequence : 0, durable_, hard_state_}, options_.faults);

@@ -376,9 +376,9 @@ TEST(RocksLogDamage, ACrashBeforeTheVerdictHidesNothing) {
     storage::EvidenceFolder evidence(copy.path(), 2);
     ASSERT_TRUE(evidence.collect(copy.log_directory()).is_ok());
     rocksdb::DB* db = nullptr;
-    ASSERT_TRUE(
-        rocksdb::DB::Open(storage::log_options(rocksdb::Env::Default()), copy.log_directory(), &db)
-            .ok());
+    ASSERT_TRUE(rocksdb::DB::Open(storage::log_options(rocksdb::Env::Default(), nullptr),
+                                  copy.log_directory(), &db)
+                    .ok());
     delete db;
   }
   EXPECT_EQ(judge(copy, original), Verdict::kQuarantined);
