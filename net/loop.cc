@@ -17,16 +17,24 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// A task that runs again and again. The loop empties `task` before it goes: a timer that has
+/// already expired would run it once more, though what it was made for is gone.
+struct Repeating {
+  asio::steady_timer timer;
+  std::chrono::milliseconds period;
+  std::function<void()> task;
+};
+
 /// Keeps its pace under load: a late turn does not move the later ones, missed ones are left out.
-void repeat(std::shared_ptr<asio::steady_timer> timer, std::chrono::milliseconds period,
-            std::shared_ptr<std::function<void()>> task) {
-  timer->async_wait([=](const asio::error_code& error) {
-    if (error) return;
-    (*task)();
-    auto next = timer->expiry() + period;
+void repeat(std::shared_ptr<Repeating> repeating) {
+  asio::steady_timer& timer = repeating->timer;
+  timer.async_wait([repeating = std::move(repeating)](const asio::error_code& error) {
+    if (error || !repeating->task) return;
+    repeating->task();
+    auto next = repeating->timer.expiry() + repeating->period;
     if (next < Clock::now()) next = Clock::now();
-    timer->expires_at(next);
-    repeat(timer, period, task);
+    repeating->timer.expires_at(next);
+    repeat(repeating);
   });
 }
 
@@ -39,7 +47,10 @@ class Loop::Impl {
   ~Impl() {
     // Handlers of closed sockets and cancelled timers still hold what they were made for, and that
     // may hold promises: they go while the KJ loop stands.
-    for (auto& each : repeating) each->cancel();
+    for (auto& each : repeating) {
+      each->task = nullptr;
+      each->timer.cancel();
+    }
     io.restart();
     io.poll();
     port.attach(nullptr);
@@ -50,7 +61,7 @@ class Loop::Impl {
   kj::EventLoop kj_loop;
   kj::WaitScope scope;
   Timer timer;
-  std::vector<std::shared_ptr<asio::steady_timer>> repeating;
+  std::vector<std::shared_ptr<Repeating>> repeating;
 };
 
 Loop::Loop() : impl_(std::make_unique<Impl>()) {}
@@ -70,9 +81,10 @@ void Loop::post(std::function<void()> task) {
 void Loop::every(std::uint32_t period_ms, std::function<void()> task) {
   CHECK(period_ms > 0);
   const std::chrono::milliseconds period(period_ms);
-  auto timer = std::make_shared<asio::steady_timer>(impl_->io, Clock::now() + period);
-  impl_->repeating.push_back(timer);
-  repeat(timer, period, std::make_shared<std::function<void()>>(std::move(task)));
+  auto repeating = std::make_shared<Repeating>(
+      Repeating{asio::steady_timer(impl_->io, Clock::now() + period), period, std::move(task)});
+  impl_->repeating.push_back(repeating);
+  repeat(std::move(repeating));
 }
 
 void Loop::run() {

@@ -26,6 +26,18 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+/// Not empty, and nothing in it that another parser could take for the end of the line.
+bool is_plain(std::string_view line) {
+  return !line.empty() && line.find('\r') == line.npos && line.find('\0') == line.npos;
+}
+
+/// Lower-case name and trimmed value; an empty name if the line is no header or a folded one.
+std::pair<std::string, std::string_view> split_header(std::string_view line) {
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos || line.front() == ' ' || line.front() == '\t') return {};
+  return {lower(trimmed(line.substr(0, colon))), trimmed(line.substr(colon + 1))};
+}
+
 class HttpGuard final : public kj::AsyncIoStream {
  public:
   explicit HttpGuard(kj::Own<kj::AsyncIoStream> inner) : inner_(kj::mv(inner)) {}
@@ -50,7 +62,7 @@ class HttpGuard final : public kj::AsyncIoStream {
     bytes_.erase(0, take);
     passed_ -= take;
     done += take;
-    if (done >= min_bytes || ended_) return done;
+    if (done >= min_bytes || ended_ || (last_ && passed_ == 0)) return done;
     if (pass_head()) return read_more(buffer, min_bytes, max_bytes, done);
     if (refused_) {
       ended_ = true;
@@ -73,7 +85,9 @@ class HttpGuard final : public kj::AsyncIoStream {
       return false;
     }
     passed_ = end + kEnd.size();
-    if (may_pass(std::string_view(bytes_).substr(0, passed_))) return true;
+    const HeadVerdict verdict = judge(std::string_view(bytes_).substr(0, passed_));
+    last_ = verdict == HeadVerdict::kPassesLast;
+    if (verdict != HeadVerdict::kRefused) return true;
     passed_ = 0;
     refused_ = true;
     return false;
@@ -83,31 +97,36 @@ class HttpGuard final : public kj::AsyncIoStream {
   std::string bytes_;       // passed ones, then waiting ones
   std::size_t passed_ = 0;  // how many of bytes_ may be read
   bool refused_ = false;
+  bool last_ = false;  // nothing passes after what has passed
   bool ended_ = false;
   char chunk_[4096];
 };
 
 }  // namespace
 
-bool may_pass(std::string_view head) {
-  bool first = true, has_length = false;
+HeadVerdict judge(std::string_view head) {
+  bool first = true, has_length = false, last = false;
   while (head.size() > 2) {
     const std::size_t end = head.find('\n');
-    if (end == std::string_view::npos || end == 0 || head[end - 1] != '\r') return false;
+    if (end == std::string_view::npos || end == 0 || head[end - 1] != '\r') {
+      return HeadVerdict::kRefused;
+    }
     const std::string_view line = head.substr(0, end - 1);
     head.remove_prefix(end + 1);
-    if (line.empty() || line.find('\r') != line.npos || line.find('\0') != line.npos) return false;
-    if (std::exchange(first, false)) continue;
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || line.front() == ' ' || line.front() == '\t')
-      return false;
-    const std::string name = lower(trimmed(line.substr(0, colon)));
-    if (name == "transfer-encoding") return false;
+    if (!is_plain(line)) return HeadVerdict::kRefused;
+    if (std::exchange(first, false)) {
+      last = line.ends_with(" HTTP/1.0");
+      continue;
+    }
+    const auto [name, value] = split_header(line);
+    if (name.empty() || name == "transfer-encoding") return HeadVerdict::kRefused;
+    if (name == "connection" && lower(value) == "close") last = true;
     if (name != "content-length") continue;
-    if (has_length || trimmed(line.substr(colon + 1)) != "0") return false;
+    if (has_length || value != "0") return HeadVerdict::kRefused;
     has_length = true;
   }
-  return !first && head == "\r\n";
+  if (first || head != "\r\n") return HeadVerdict::kRefused;
+  return last ? HeadVerdict::kPassesLast : HeadVerdict::kPasses;
 }
 
 kj::Own<kj::AsyncIoStream> guard_http(kj::Own<kj::AsyncIoStream> inner) {

@@ -11,10 +11,15 @@
 
 namespace server {
 
-/// Whether `head`, one request line and its headers up to and including the empty line, may pass:
-/// lines end in CR LF, none is folded, there is no Transfer-Encoding, and no Content-Length but one
-/// plain 0.
-bool may_pass(std::string_view head);
+enum class HeadVerdict {
+  kRefused,
+  kPasses,
+  kPassesLast,  // the client wants the connection closed after it, which kj-http does not look for
+};
+/// What becomes of `head`, one request line and its headers up to and including the empty line. It
+/// passes if lines end in CR LF, none is folded, there is no Transfer-Encoding, and no
+/// Content-Length but one plain 0.
+HeadVerdict judge(std::string_view head);
 
 /// A stream that reads whole, checked heads from `inner`. After one that may not pass, or more than
 /// 16 KiB without an end, it answers 400 and reads as ended.

@@ -28,13 +28,14 @@ bool leads(schema::MemberStatus::Reader status) {
 struct OneNode {
   TemporaryDirectory directory;
   Config config = loopback_config(0, {free_port()}, directory.path());
+  net::Loop loop;
   std::unique_ptr<RunningNode> node;
   std::unique_ptr<Caller> caller;
 
   OneNode() { start(); }
   void start() {
     node = std::make_unique<RunningNode>(config);
-    caller = std::make_unique<Caller>(node->client_port());
+    caller = std::make_unique<Caller>(loop, node->client_port());
     EXPECT_TRUE(caller->wait_for_status(leads));
   }
   std::uint64_t session() {
@@ -214,6 +215,7 @@ TEST(Node, APortInUseIsSaidBeforeAnythingRuns) {
 struct ThreeNodes {
   TemporaryDirectory directory;
   std::vector<std::uint16_t> ports = {free_port(), free_port(), free_port()};
+  net::Loop loop;
   std::vector<std::unique_ptr<RunningNode>> nodes;
   std::vector<std::unique_ptr<Caller>> callers;
 
@@ -222,7 +224,7 @@ struct ThreeNodes {
       nodes.push_back(std::make_unique<RunningNode>(
           loopback_config(i, ports, directory.path() + "/" + std::to_string(i))));
     }
-    for (auto& node : nodes) callers.push_back(std::make_unique<Caller>(node->client_port()));
+    for (auto& node : nodes) callers.push_back(std::make_unique<Caller>(loop, node->client_port()));
     for (auto& caller : callers) EXPECT_TRUE(caller->wait_for_status(is_ready));
   }
   /// Which member leads, by its own word; waits for one.

@@ -113,7 +113,7 @@ void RunningNode::stop() {
   node_.reset();
 }
 
-Caller::Caller(std::uint16_t port) {
+Caller::Caller(net::Loop& loop, std::uint16_t port) : loop_(loop) {
   EXPECT_TRUE(loop_.wait(
       net::dial(loop_, {"127.0.0.1", port}, 5000).then([this](std::shared_ptr<net::Socket> socket) {
         client_ = net::RpcClient::make(loop_, std::move(socket), {});

@@ -63,10 +63,10 @@ struct Answer {
   std::vector<std::string> values;  // of the first result, if it is a range
 };
 
-/// A client connection with a loop of its own. Every wait is bounded.
+/// A client connection on the loop of the test. Every wait is bounded.
 class Caller {
  public:
-  explicit Caller(std::uint16_t port);
+  Caller(net::Loop& loop, std::uint16_t port);
 
   using Fill = std::function<void(schema::Call::Builder)>;
   std::vector<Answer> submit(const std::vector<Fill>& calls, std::uint32_t deadline_ms = 5000);
@@ -83,7 +83,7 @@ class Caller {
   static Fill get_call(const std::string& key, bool serializable);
 
  private:
-  net::Loop loop_;
+  net::Loop& loop_;
   std::unique_ptr<net::RpcClient> client_;
 };
 
