@@ -1,7 +1,7 @@
 # holdfast_library(NAME DEPENDS …)  one library a folder, all its .cc files.
 # holdfast_test(NAME DEPENDS … [SOURCES …] [LIMIT_S SECONDS])
 #                                   one test program a folder of tests/, all its *_test.cc files. It is
-#                                   killed after LIMIT_S seconds, 60 if nothing is said; scripts/test runs
+#                                   killed after LIMIT_S seconds, 120 if nothing is said; scripts/test runs
 #                                   those with low limits first.
 # Both glob, so that adding a file is adding a file.
 find_package(Threads REQUIRED)
@@ -22,7 +22,7 @@ endfunction()
 function(holdfast_test name)
   cmake_parse_arguments(ARG "" "LIMIT_S" "DEPENDS;SOURCES" ${ARGN})
   if(NOT ARG_LIMIT_S)
-    set(ARG_LIMIT_S 60)
+    set(ARG_LIMIT_S 120)
   endif()
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
   list(APPEND sources ${ARG_SOURCES})
