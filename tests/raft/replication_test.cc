@@ -231,22 +231,37 @@ TEST_F(Replication, NoReadBeforeAnEntryOfTheOwnTermIsCommitted) {
 
 TEST_F(Replication, HeartbeatsCommitOnlyWhatThisOpeningIsKnownToMatch) {
   start();
-  cluster->isolate(one);
   cluster->propose(leader, "value");
-  cluster->settle();
-  cluster->heal();
+  cluster->deliver();
+  cluster->network().clear();
+  const Index before = cluster->status(one).commit;
+  ASSERT_GT(cluster->status(one).last, before);
   cluster->tick(leader, 5);
-  for (const Message& message : cluster->network()) {
-    const auto* body = std::get_if<Heartbeat>(&message.body);
-    if (body == nullptr || message.to != MemberId(one)) continue;
-    EXPECT_LE(body->commit, cluster->status(one).last);
-    Message elsewhere = message;
-    elsewhere.to_opening = Opening{7, 7};
-    std::get<Heartbeat>(elsewhere.body).commit = Index(1000);
-    const Index before = cluster->status(one).commit;
-    cluster->step(one, Receive{elsewhere});
-    EXPECT_EQ(cluster->status(one).commit, before);
-  }
+  Message heartbeat = last_to(one);
+  ASSERT_EQ(heartbeat.to_opening, cluster->node(one).options.opening);
+  EXPECT_EQ(std::get<Heartbeat>(heartbeat.body).commit, before);
+  // What an earlier opening matched says nothing of what this one has at that index.
+  std::get<Heartbeat>(heartbeat.body).commit = before.next();
+  heartbeat.to_opening = Opening{7, 7};
+  cluster->step(one, Receive{heartbeat});
+  EXPECT_EQ(cluster->status(one).commit, before);
+  heartbeat.to_opening = cluster->node(one).options.opening;
+  cluster->step(one, Receive{heartbeat});
+  EXPECT_EQ(cluster->status(one).commit, before.next());
+}
+
+/// Figure 2: the commit index goes no further than what this message has compared.
+TEST_F(Replication, AppendEntriesCommitsOnlyWhatItMatches) {
+  start();
+  const Index before = cluster->status(one).commit;
+  cluster->propose(leader, "value");
+  Message append = last_to(one);
+  cluster->inject(append);
+  auto& body = std::get<AppendEntries>(append.body);
+  body.entries.clear();
+  body.commit = before.next();
+  cluster->step(one, Receive{append});
+  EXPECT_EQ(cluster->status(one).commit, before);
 }
 
 TEST_F(Replication, ProposalsAboveTheBoundAreRefused) {
@@ -306,6 +321,35 @@ TEST_F(Replication, TheCutFloorIsWhatEveryVoterHasDurable) {
   cluster->restart(leader);
   cluster->restart(other);
   EXPECT_NE(cluster->elect(), 0u);
+}
+
+/// Section 6, rule 10.
+TEST_F(Replication, AConfigurationGoesWithItsEntry) {
+  cluster = std::make_unique<Cluster>(3);
+  Configuration bound = cluster->status(2).configuration;
+  for (Voter& voter : bound.voters) voter.incarnation = Incarnation(100 + voter.id.value);
+  Message message;
+  message.from = MemberId(1);
+  message.to = MemberId(2);
+  message.incarnation = Incarnation(101);
+  message.opening = Opening{1, 1001};
+  const auto deliver = [&](std::uint64_t term, EntryKind kind, std::string payload) {
+    auto entry = std::make_shared<Entry>();
+    entry->term = message.term = Term(term);
+    entry->index = Index(1);
+    entry->kind = kind;
+    entry->payload = std::move(payload);
+    entry->hash = chain_hash(ChainHash(), *entry);
+    message.body = AppendEntries{{}, {}, {}, {entry}, {}, {}};
+    cluster->step(2, Receive{message});
+  };
+  deliver(1, EntryKind::kConfiguration, encode(bound));
+  EXPECT_FALSE(cluster->status(2).configuration.unbound()) << "in force from its append";
+  deliver(2, EntryKind::kEmpty, "");
+  EXPECT_TRUE(cluster->has_traced(2, TraceKind::kTruncated));
+  EXPECT_TRUE(cluster->status(2).configuration.unbound());
+  deliver(2, EntryKind::kConfiguration, "not a configuration");
+  EXPECT_TRUE(cluster->has_traced(2, TraceKind::kDiverged));
 }
 
 TEST_F(Replication, StampsGrowAlongTheLogWhateverTheClockSays) {
