@@ -1,6 +1,7 @@
-#include <charconv>
-
+// "host:port". Any thread.
 #include "net/connection.h"
+
+#include <charconv>
 
 namespace net {
 

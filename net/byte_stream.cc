@@ -11,19 +11,11 @@
 namespace net {
 namespace {
 
-constexpr std::size_t kQueuedBytes = 256 * 1024;  // above it a writer waits
-
+/// A write is done once the kernel has it all, so a stream may go as soon as its writes are done.
 class ByteStream final : public kj::AsyncIoStream {
  public:
   explicit ByteStream(std::shared_ptr<Socket> socket) : socket_(std::move(socket)) {}
-  ~ByteStream() noexcept(false) {
-    // What was written before the facade went is still sent; then the other side sees the end.
-    if (socket_->queued_bytes() == 0) {
-      socket_->close("closed on this side");
-    } else {
-      finish(socket_);
-    }
-  }
+  ~ByteStream() noexcept(false) { socket_->close("closed on this side"); }
 
   kj::Promise<size_t> tryRead(void* buffer, size_t min_bytes, size_t max_bytes) override {
     return socket_->fill(std::max<size_t>(min_bytes, 1)).then([=, this](bool) {
@@ -36,23 +28,17 @@ class ByteStream final : public kj::AsyncIoStream {
 
   kj::Promise<void> write(const void* buffer, size_t size) override {
     socket_->write(buffer, size);
-    return socket_->drained_to(kQueuedBytes);
+    return socket_->drained_to(0);
   }
   kj::Promise<void> write(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces) override {
     for (const auto& piece : pieces) socket_->write(piece.begin(), piece.size());
-    return socket_->drained_to(kQueuedBytes);
+    return socket_->drained_to(0);
   }
   kj::Promise<void> whenWriteDisconnected() override { return socket_->on_close(); }
   void shutdownWrite() override { socket_->shutdown_send(); }
   void abortRead() override { socket_->close("reading was given up"); }
 
  private:
-  static void finish(const std::shared_ptr<Socket>& socket) {
-    socket->drained_to(0)
-        .then([socket] { socket->close("all is sent"); }, [](kj::Exception&&) {})
-        .detach([](kj::Exception&&) {});
-  }
-
   const std::shared_ptr<Socket> socket_;
 };
 

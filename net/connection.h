@@ -26,7 +26,6 @@ base::Result<Address> parse_address(const std::string& text);
 
 struct ConnectionLimits {
   std::uint64_t message_bytes = 4 << 20;           // one incoming or outgoing message
-  std::uint32_t calls_in_flight = 1024;            // a backstop; servers count their own
   std::size_t write_buffer_bytes = 4 << 20;        // above it a server takes no further requests
   std::size_t write_buffer_hard_bytes = 64 << 20;  // above it the connection fails
   std::uint32_t incomplete_message_ms = 10000;     // half a message for so long: closed
@@ -34,7 +33,14 @@ struct ConnectionLimits {
 
 class Socket;  // the core that facades and Asio operations share
 
-/// Accepts until destroyed. Errors of single connections are counted, not reported.
+struct ListenerCounters {
+  std::uint64_t accepted = 0;  // handed on
+  std::uint64_t refused = 0;   // above the cap, closed at once
+  std::uint64_t failed = 0;    // errors of accepting, mostly for want of descriptors
+};
+
+/// Accepts until destroyed, which `on_connection` may not do. Errors of single connections are
+/// counted, not reported.
 class Listener {
  public:
   /// Errors: kInvalidArgument (host), kIo (port in use, …), naming the address.
@@ -43,6 +49,7 @@ class Listener {
       std::function<void(std::shared_ptr<Socket>)> on_connection);
   virtual ~Listener() = default;
   virtual std::uint16_t port() const = 0;
+  virtual ListenerCounters counters() const = 0;
 };
 
 /// Resolves names off the loop, connects, sets TCP_NODELAY. Fails with a kj exception of type
@@ -53,8 +60,9 @@ kj::Promise<std::shared_ptr<Socket>> dial(Loop& loop, const Address& address,
 /// A KJ byte stream over the socket: for kj-http.
 kj::Own<kj::AsyncIoStream> byte_stream(std::shared_ptr<Socket> socket);
 
-/// Serves `bootstrap` over two-party RPC until the other side goes; resolves then. `gate`: requests
-/// are not read while replies are not taken.
+/// Serves `bootstrap` over two-party RPC until the other side goes; resolves then. Requests
+/// are not read while replies are not taken, nor while calls whose parameters add up to two
+/// messages of the largest size are unanswered: a backstop, servers count their own.
 kj::Promise<void> serve_rpc(Loop& loop, std::shared_ptr<Socket> socket,
                             capnp::Capability::Client bootstrap, const ConnectionLimits& limits);
 

@@ -53,8 +53,16 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   }
 
  private:
-  void finish(const asio::error_code& error) {
+  /// Dialling a free port of this machine may pick that very port to dial from; TCP then connects
+  /// the socket to itself, and whoever owns the port could not listen on it.
+  bool is_connected_to_itself() const {
+    asio::error_code ignored;
+    return socket_.local_endpoint(ignored) == socket_.remote_endpoint(ignored);
+  }
+
+  void finish(asio::error_code error) {
     if (fulfiller_ == nullptr) return;
+    if (!error && is_connected_to_itself()) error = asio::error::connection_refused;
     Fulfiller* fulfiller = std::exchange(fulfiller_, nullptr);
     if (error) {
       fulfiller->reject(KJ_EXCEPTION(DISCONNECTED, "cannot connect", address_.to_string().c_str(),

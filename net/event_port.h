@@ -1,4 +1,4 @@
-// KJ's door to the outside world, served by an Asio io_context. Loop thread, except wake().
+// KJ's door to the outside world, served by an Asio io_context. Loop thread.
 #pragma once
 
 #include <kj/async.h>
@@ -18,6 +18,7 @@ class EventPort final : public kj::EventPort {
   bool wait() override;
   bool poll() override;
   void setRunnable(bool runnable) override;
+  /// KJ calls it for kj::Executor only, whose events EventLoop::run() would never look at.
   void wake() const override;
 
  private:

@@ -41,11 +41,16 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   }
 
   tcp::acceptor acceptor;
+  ListenerCounters counters;
 
  private:
   /// Each connection holds one reference of open_, so its count tells how many there are.
   void take(tcp::socket socket) {
-    if (open_.use_count() > static_cast<long>(max_connections_)) return;
+    if (open_.use_count() > static_cast<long>(max_connections_)) {
+      ++counters.refused;
+      return;
+    }
+    ++counters.accepted;
     auto connection = std::make_shared<Socket>(std::move(socket));
     connection->attach(open_);
     on_connection_(std::move(connection));
@@ -53,6 +58,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
 
   /// Out of descriptors, mostly: trying again at once would spin.
   void retry() {
+    ++counters.failed;
     retry_.expires_after(std::chrono::milliseconds(100));
     retry_.async_wait([self = shared_from_this()](const asio::error_code& error) {
       if (!error && self->acceptor.is_open()) self->accept();
@@ -72,6 +78,7 @@ class TcpListener final : public Listener {
   }
   ~TcpListener() override { acceptor_->close(); }
   std::uint16_t port() const override { return acceptor_->acceptor.local_endpoint().port(); }
+  ListenerCounters counters() const override { return acceptor_->counters; }
 
  private:
   const std::shared_ptr<Acceptor> acceptor_;

@@ -45,6 +45,7 @@ class Loop::Impl {
   Impl() : port(io), kj_loop(port), scope(kj_loop), timer(io) { port.attach(&kj_loop); }
 
   ~Impl() {
+    closing = true;
     // Handlers of closed sockets and cancelled timers still hold what they were made for, and that
     // may hold promises: they go while the KJ loop stands.
     for (auto& each : repeating) {
@@ -57,6 +58,10 @@ class Loop::Impl {
   }
 
   asio::io_context io{1};
+  // Without it the io_context stops by itself whenever nothing is pending.
+  const asio::executor_work_guard<asio::io_context::executor_type> guard{io.get_executor()};
+  bool running = false;
+  bool closing = false;  // what was posted and has not run yet finds its objects gone
   EventPort port;
   kj::EventLoop kj_loop;
   kj::WaitScope scope;
@@ -75,7 +80,9 @@ kj::Timer& Loop::timer() {
 }
 
 void Loop::post(std::function<void()> task) {
-  asio::post(impl_->io, std::move(task));
+  asio::post(impl_->io, [impl = impl_.get(), task = std::move(task)] {
+    if (!impl->closing) task();
+  });
 }
 
 void Loop::every(std::uint32_t period_ms, std::function<void()> task) {
@@ -88,9 +95,12 @@ void Loop::every(std::uint32_t period_ms, std::function<void()> task) {
 }
 
 void Loop::run() {
-  const auto guard = asio::make_work_guard(impl_->io);
-  impl_->io.restart();
+  CHECK(!impl_->running, "a loop may not be run from within itself");
+  impl_->running = true;
   impl_->io.run();
+  // Here and not before: a stop() that came before run() counts.
+  impl_->io.restart();
+  impl_->running = false;
 }
 
 void Loop::stop() {
@@ -98,6 +108,7 @@ void Loop::stop() {
 }
 
 bool Loop::wait(kj::Promise<void> promise, std::uint64_t timeout_ms) {
+  CHECK(!impl_->running, "a loop may not be run from within itself");
   bool done = false;
   kj::Maybe<kj::Exception> failure;
   const kj::Promise<void> task = promise
@@ -107,10 +118,12 @@ bool Loop::wait(kj::Promise<void> promise, std::uint64_t timeout_ms) {
                                              failure = kj::mv(exception);
                                            })
                                      .eagerlyEvaluate(nullptr);
-  const auto guard = asio::make_work_guard(impl_->io);
+  impl_->running = true;
   const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
-  if (impl_->io.stopped()) impl_->io.restart();
-  while (!done && Clock::now() < deadline) impl_->io.run_one_until(deadline);
+  while (!done && !impl_->io.stopped() && Clock::now() < deadline) {
+    impl_->io.run_one_until(deadline);
+  }
+  impl_->running = false;
   KJ_IF_MAYBE (exception, failure) {
     kj::throwFatalException(kj::mv(*exception));
   }

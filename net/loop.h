@@ -26,16 +26,18 @@ class Loop {
   asio::io_context& io();
   kj::Timer& timer();
 
-  /// Any thread: runs `task` on the loop's thread, soon.
+  /// Any thread: runs `task` on the loop's thread, soon. Not if the loop is destroyed before; other
+  /// threads must have stopped to post by then.
   void post(std::function<void()> task);
   /// Runs `task` about every `period_ms` until the loop stops. `task` may not throw.
   void every(std::uint32_t period_ms, std::function<void()> task);
-  /// Until stop(). Loop thread.
+  /// Until stop(), which may also come before. Loop thread.
   void run();
-  /// Any thread.
+  /// Any thread. Ends the run() or wait() under way, otherwise the next run().
   void stop();
   /// Runs the loop until the promise is done, at most `timeout_ms`; for start-up, tools and tests,
-  /// never inside a handler. Returns false on time-out.
+  /// never inside a handler. Returns false on time-out or stop(). Throws what the promise failed
+  /// with.
   bool wait(kj::Promise<void> promise, std::uint64_t timeout_ms);
 
   class Impl;

@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint32_t kMaxSegments = 512;
 constexpr std::size_t kWindowBytes = 256 * 1024;  // of `-> stream` calls, rpc.md section 2
 constexpr std::uint64_t kEndMs = 2000;
+constexpr std::uint64_t kReadings = 4;  // how often a reader may go over a whole message
 
 std::uint32_t number_at(const char* bytes) {
   const auto* at = reinterpret_cast<const unsigned char*>(bytes);
@@ -98,6 +99,7 @@ MessageStream::Message MessageStream::take(capnp::ReaderOptions options, std::si
   auto words = kj::heapArray<capnp::word>(bytes / sizeof(capnp::word));
   std::memcpy(words.begin(), socket_->data(), bytes);
   socket_->consume(bytes);
+  options.traversalLimitInWords *= kReadings;
   auto reader = kj::heap<capnp::FlatArrayMessageReader>(words, options);
   return capnp::MessageReaderAndFds{reader.attach(kj::mv(words)), nullptr};
 }

@@ -12,15 +12,14 @@ using Side = capnp::rpc::twoparty::Side;
 
 capnp::ReaderOptions reader_options(const ConnectionLimits& limits) {
   capnp::ReaderOptions options;
-  // The stream bounds a message's bytes; this bounds what reading it may cost, and what may be
-  // sent.
-  options.traversalLimitInWords = 4 * limits.message_bytes / sizeof(capnp::word);
+  // The network refuses to send more than this; MessageStream allows readers several times as much.
+  options.traversalLimitInWords = limits.message_bytes / sizeof(capnp::word);
   return options;
 }
 
 /// A backstop behind the server's own counting: it stops reading the whole connection.
 std::size_t flow_limit_words(const ConnectionLimits& limits) {
-  return 8 * limits.message_bytes / sizeof(capnp::word);
+  return 2 * limits.message_bytes / sizeof(capnp::word);
 }
 
 struct Served {

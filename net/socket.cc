@@ -1,5 +1,8 @@
 #include "net/socket.h"
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -17,6 +20,22 @@ constexpr std::size_t kReadChunkBytes = 64 * 1024;
 constexpr std::size_t kFlushBytes = 128 * 1024;  // rpc.md section 3: large replies must not wait
 constexpr std::size_t kKeepBytes = 4 << 20;      // larger buffers are released once empty
 
+constexpr int kUnacknowledgedMs = 30000;
+
+/// A machine that went away tells nobody: without these its connections, and those of a side that
+/// never reads, would stand and keep their buffers for ever. A platform that refuses them works
+/// without.
+void watch_the_other_side(asio::ip::tcp::socket& socket) {
+  asio::error_code ignored;
+  socket.set_option(asio::ip::tcp::socket::keep_alive(true), ignored);
+  const auto set = [&](int option, int value) {
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
+  };
+  set(TCP_KEEPIDLE, 15);
+  set(TCP_KEEPINTVL, 5);
+  set(TCP_USER_TIMEOUT, kUnacknowledgedMs);
+}
+
 kj::Exception disconnected(const std::string& why) {
   return KJ_EXCEPTION(DISCONNECTED, "connection closed", why.c_str());
 }
@@ -27,9 +46,13 @@ void release_if_large(std::vector<char>& buffer) {
 
 }  // namespace
 
-Socket::Socket(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {
+Socket::Socket(asio::ip::tcp::socket socket, kj::PromiseFulfillerPair<void> closed)
+    : socket_(std::move(socket)),
+      closed_fulfiller_(kj::mv(closed.fulfiller)),
+      closed_(closed.promise.fork()) {
   asio::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  watch_the_other_side(socket_);
 }
 
 Socket::~Socket() {
@@ -131,6 +154,7 @@ void Socket::schedule_flush() {
 void Socket::flush() {
   if (!open_ || !writing_.empty() || write_buffer_.empty()) return;
   writing_.swap(write_buffer_);
+  ++flushes_;
   asio::async_write(socket_, asio::buffer(writing_),
                     [self = shared_from_this()](const asio::error_code& error, std::size_t) {
                       self->writing_.clear();
@@ -190,14 +214,7 @@ void Socket::close(const std::string& why) {
     waiter->reject(disconnected(why));
   }
   for (Drain& each : std::exchange(drains_, {})) each.fulfiller->reject(disconnected(why));
-  for (auto& each : std::exchange(closers_, {})) each->fulfill();
-}
-
-kj::Promise<void> Socket::on_close() {
-  if (!open_) return kj::READY_NOW;
-  auto pair = kj::newPromiseAndFulfiller<void>();
-  closers_.push_back(kj::mv(pair.fulfiller));
-  return kj::mv(pair.promise);
+  closed_fulfiller_->fulfill();
 }
 
 }  // namespace net

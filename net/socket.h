@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <kj/async.h>
@@ -13,13 +15,15 @@
 namespace net {
 
 /// Bytes read ahead and bytes not yet taken by the kernel. Asio's handlers hold the socket by
-/// shared_ptr, so a facade may be destroyed at any time; it closes the socket then.
+/// shared_ptr, so a facade may be destroyed at any time; it closes the socket then. A side that
+/// takes nothing that we sent for 30 s, or whose machine is gone for about as long, fails it.
 /// Invariants:
 /// - at most one read and one write operation of Asio are under way;
 /// - once failed or closed, nothing more is read or written and every waiter is told.
 class Socket : public std::enable_shared_from_this<Socket> {
  public:
-  explicit Socket(asio::ip::tcp::socket socket);
+  explicit Socket(asio::ip::tcp::socket socket)
+      : Socket(std::move(socket), kj::newPromiseAndFulfiller<void>()) {}
   ~Socket();
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
@@ -49,11 +53,15 @@ class Socket : public std::enable_shared_from_this<Socket> {
   void close(const std::string& why);
   bool open() const { return open_; }
   /// Resolves when the socket has failed or was closed.
-  kj::Promise<void> on_close();
+  kj::Promise<void> on_close() { return closed_.addBranch(); }
+  /// How often bytes were given to the kernel.
+  std::uint64_t flushes() const { return flushes_; }
   /// Kept until the socket is gone: for counting connections.
   void attach(std::shared_ptr<void> token) { token_ = std::move(token); }
 
  private:
+  Socket(asio::ip::tcp::socket socket, kj::PromiseFulfillerPair<void> closed);
+
   struct Drain {
     std::size_t bytes;
     kj::Own<kj::PromiseFulfiller<void>> fulfiller;
@@ -87,7 +95,10 @@ class Socket : public std::enable_shared_from_this<Socket> {
   std::size_t hard_limit_bytes_ = std::size_t{64} << 20;
   std::vector<Drain> drains_;
   kj::Promise<void> flush_task_ = nullptr;
-  std::vector<kj::Own<kj::PromiseFulfiller<void>>> closers_;
+  std::uint64_t flushes_ = 0;
+
+  kj::Own<kj::PromiseFulfiller<void>> closed_fulfiller_;
+  kj::ForkedPromise<void> closed_;
 };
 
 }  // namespace net

@@ -206,27 +206,6 @@ std::optional<raft::MessageBody> read(schema::Body::Reader from) {
   return {};
 }
 
-std::uint64_t checksum(schema::Envelope::Reader envelope) {
-  const auto body = envelope.getBody();
-  return base::Hasher()
-      .add(envelope.getCluster())
-      .add(envelope.getFrom())
-      .add(envelope.getTo())
-      .add(envelope.getIncarnation())
-      .add(envelope.getOpening().getEpoch())
-      .add(envelope.getOpening().getNonce())
-      .add(envelope.getToOpening().getEpoch())
-      .add(envelope.getToOpening().getNonce())
-      .add(envelope.getDurable().getEpoch())
-      .add(envelope.getDurable().getCounter())
-      .add(envelope.getRecovered().getEpoch())
-      .add(envelope.getRecovered().getCounter())
-      .add(envelope.getLane())
-      .add(envelope.getTerm())
-      .add(std::string_view(reinterpret_cast<const char*>(body.begin()), body.size()))
-      .value();
-}
-
 /// The body's bytes lie at any address inside the envelope, words must not.
 std::optional<raft::MessageBody> read_body(capnp::Data::Reader bytes) {
   if (bytes.size() % sizeof(capnp::word) != 0) return {};
@@ -266,6 +245,27 @@ base::Result<raft::Message> decode_checked(schema::Envelope::Reader from, base::
 }
 
 }  // namespace
+
+std::uint64_t checksum(schema::Envelope::Reader envelope) {
+  const auto body = envelope.getBody();
+  return base::Hasher()
+      .add(envelope.getCluster())
+      .add(envelope.getFrom())
+      .add(envelope.getTo())
+      .add(envelope.getIncarnation())
+      .add(envelope.getOpening().getEpoch())
+      .add(envelope.getOpening().getNonce())
+      .add(envelope.getToOpening().getEpoch())
+      .add(envelope.getToOpening().getNonce())
+      .add(envelope.getDurable().getEpoch())
+      .add(envelope.getDurable().getCounter())
+      .add(envelope.getRecovered().getEpoch())
+      .add(envelope.getRecovered().getCounter())
+      .add(envelope.getLane())
+      .add(envelope.getTerm())
+      .add(std::string_view(reinterpret_cast<const char*>(body.begin()), body.size()))
+      .value();
+}
 
 void encode(const raft::Message& message, base::ClusterId cluster, schema::Envelope::Builder to) {
   to.setCluster(cluster.value);

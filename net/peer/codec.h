@@ -1,6 +1,8 @@
 // raft::Message to schema/peer.capnp and back, with the envelope's checksum. Any thread.
 #pragma once
 
+#include <cstdint>
+
 #include "base/ids.h"
 #include "base/status.h"
 #include "raft/message.h"
@@ -9,6 +11,9 @@
 namespace net::peer {
 
 void encode(const raft::Message& message, base::ClusterId cluster, schema::Envelope::Builder to);
+
+/// What an envelope's checksum must be: XXH3-64 over its other fields and the body's bytes.
+std::uint64_t checksum(schema::Envelope::Reader envelope);
 
 /// Any envelope is safe to give. Errors: kWrongCluster, kWrongMember (not for `self`), kCorrupt
 /// (the checksum, an unknown kind, a malformed body).

@@ -1,0 +1,131 @@
+// Decoders of what comes from outside take any bytes: seeded, bounded, under the sanitizers too.
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <capnp/message.h>
+#include <capnp/serialize.h>
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "net/peer/codec.h"
+#include "storage/codec.h"
+
+namespace {
+
+constexpr base::ClusterId kCluster(5);
+constexpr base::MemberId kSelf(2);
+
+raft::Message random_message(base::Random& random) {
+  raft::Message message;
+  message.from = base::MemberId(1);
+  message.to = kSelf;
+  message.term = base::Term(random.below(10));
+  raft::AppendEntries append;
+  for (std::uint64_t i = 0; i < random.below(4); ++i) {
+    auto entry = std::make_shared<raft::Entry>();
+    entry->index = base::Index(i + 1);
+    entry->payload = std::string(random.below(300), 'x');
+    append.entries.push_back(entry);
+  }
+  switch (random.below(8)) {
+    case 0:
+      message.body = raft::RequestVote{};
+      break;
+    case 1:
+      message.body = raft::RequestVoteReply{};
+      break;
+    case 2:
+      message.body = append;
+      break;
+    case 3:
+      message.body = raft::AppendEntriesReply{};
+      break;
+    case 4:
+      message.body = raft::Heartbeat{};
+      break;
+    case 5:
+      message.body = raft::HeartbeatReply{};
+      break;
+    case 6:
+      message.body = raft::TimeoutNow{};
+      break;
+    default:
+      message.body = raft::Refusal{};
+      break;
+  }
+  return message;
+}
+
+/// Returns whether it was taken; must not crash, whatever the words.
+bool decodes(kj::ArrayPtr<const capnp::word> words) {
+  try {
+    capnp::FlatArrayMessageReader reader(words);
+    return net::peer::decode(reader.getRoot<schema::Envelope>(), kCluster, kSelf).is_ok();
+  } catch (const kj::Exception&) {
+    return false;
+  }
+}
+
+TEST(FuzzPeerMessage, WholeMessagesAreTakenAndDamagedOnesDoNoHarm) {
+  base::Random random(20261125);
+  int taken = 0, refused = 0;
+  for (int round = 0; round < 20000; ++round) {
+    capnp::MallocMessageBuilder builder;
+    net::peer::encode(random_message(random), kCluster, builder.initRoot<schema::Envelope>());
+    auto words = capnp::messageToFlatArray(builder);
+    ASSERT_TRUE(decodes(words));
+    auto bytes = words.asBytes();
+    for (std::uint64_t i = 0; i <= random.below(6); ++i) {
+      bytes[random.below(bytes.size())] = static_cast<kj::byte>(random.below(256));
+    }
+    const std::size_t length = random.chance(4) ? random.below(words.size() + 1) : words.size();
+    ++(decodes(words.slice(0, length)) ? taken : refused);
+  }
+  EXPECT_GT(refused, 10000);
+}
+
+/// The checksum stops nearly all of the above, so bodies are damaged under a right checksum too.
+TEST(FuzzPeerMessage, DamagedBodiesUnderARightChecksumDoNoHarm) {
+  base::Random random(7);
+  int refused = 0;
+  for (int round = 0; round < 20000; ++round) {
+    capnp::MallocMessageBuilder builder;
+    auto envelope = builder.initRoot<schema::Envelope>();
+    net::peer::encode(random_message(random), kCluster, envelope);
+    auto body = envelope.getBody();
+    for (std::uint64_t i = 0; i <= random.below(4); ++i) {
+      body[random.below(body.size())] = static_cast<kj::byte>(random.below(256));
+    }
+    envelope.setChecksum(net::peer::checksum(envelope.asReader()));
+    refused += decodes(capnp::messageToFlatArray(builder)) ? 0 : 1;
+  }
+  EXPECT_GT(refused, 1000);
+}
+
+TEST(FuzzPeerMessage, RandomWordsDoNoHarm) {
+  base::Random random(99);
+  for (int round = 0; round < 50000; ++round) {
+    auto words = kj::heapArray<capnp::word>(random.below(64) + 1);
+    for (kj::byte& each : words.asBytes()) {
+      each = static_cast<kj::byte>(random.chance(3) ? random.below(256) : random.below(4));
+    }
+    EXPECT_FALSE(decodes(words));
+  }
+}
+
+TEST(FuzzCommand, RandomBytesAreRefused) {
+  base::Random random(3);
+  int taken = 0;
+  for (int round = 0; round < 50000; ++round) {
+    std::string bytes(random.below(200), '\0');
+    for (char& each : bytes) {
+      each = static_cast<char>(random.chance(3) ? random.below(256) : random.below(4));
+    }
+    taken += storage::decode_command(bytes).is_ok() ? 1 : 0;
+  }
+  // Some random bytes are a command; most are not, and none does harm.
+  EXPECT_LT(taken, 25000);
+}
+
+}  // namespace
