@@ -499,9 +499,11 @@ void Replica::Impl::drain() {
 
 /// Leadership goes once nothing is pending, so that what was taken in gets a certain answer.
 void Replica::Impl::resign_if_drained() {
-  if (!draining_ || resigned_ || (!pending_.empty() && steady_ms_ < resign_at_ms_)) return;
+  if (!draining_ || resigned_) return;
+  if (!pending_.empty() && steady_ms_ < resign_at_ms_) return;
+  step(raft::StepDown{"shutting down"});  // the core waits a little for a successor
+  if (core_.status().role == raft::Role::kLeader) return;
   resigned_ = true;
-  step(raft::StepDown{"shutting down"});
   // Or it would campaign again before the process ends.
   step(raft::SelfAssessment{false, "shutting down"});
 }
