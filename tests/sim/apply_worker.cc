@@ -1,0 +1,116 @@
+#include "tests/sim/apply_worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/applied_entry.h"
+
+namespace sim {
+namespace {
+
+/// Small slices, so that members reach many equal positions to compare.
+constexpr std::uint64_t kSliceEntries = 6;
+
+bool is_answer(base::Code code) {
+  return code == base::Code::kOk || code == base::Code::kInvalidArgument ||
+         code == base::Code::kTooLarge;
+}
+
+}  // namespace
+
+ApplyWorker::ApplyWorker(EventQueue& queue, base::Random& random, const ApplyBehaviour& behaviour,
+                         std::unique_ptr<kv::StateMachine> machine, bool skip_entry,
+                         ApplyCompletions completions)
+    : queue_(queue),
+      random_(random),
+      behaviour_(behaviour),
+      machine_(std::move(machine)),
+      skip_entry_(skip_entry),
+      completions_(std::move(completions)) {}
+
+ApplyWorker::~ApplyWorker() {
+  *alive_ = false;
+}
+
+void ApplyWorker::apply(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal) {
+  completions_.handed(entries);
+  push(ApplyWork{std::move(entries), log_ordinal});
+}
+void ApplyWorker::read(std::uint64_t request, kv::Transaction transaction) {
+  push(ReadWork{request, std::move(transaction)});
+}
+void ApplyWorker::flush() {
+  push(FlushWork{});
+}
+
+base::Index ApplyWorker::durable_applied() const {
+  const auto position = machine_->durable_position();
+  return position ? position->applied : base::Index();
+}
+
+void ApplyWorker::push(Work work) {
+  queue_of_work_.push_back(std::move(work));
+  schedule();
+}
+
+void ApplyWorker::schedule() {
+  if (scheduled_ || failed_ || behaviour_.hangs || queue_of_work_.empty()) return;
+  scheduled_ = true;
+  queue_.after(behaviour_.delay.draw(random_), [this, alive = alive_] {
+    if (!*alive) return;
+    scheduled_ = false;
+    if (!behaviour_.hangs) serve();
+    schedule();
+  });
+}
+
+void ApplyWorker::wake() {
+  schedule();
+}
+
+void ApplyWorker::serve() {
+  if (auto* work = std::get_if<ApplyWork>(&queue_of_work_.front())) return serve_slice(*work);
+  Work work = std::move(queue_of_work_.front());
+  queue_of_work_.pop_front();
+  if (const auto* read_work = std::get_if<ReadWork>(&work)) {
+    auto result = machine_->read(read_work->transaction);
+    if (!is_answer(result.status().code())) {
+      failed_ = true;
+      return completions_.fatal(result.status());
+    }
+    return completions_.read_done(read_work->request, std::move(result), machine_->position());
+  }
+  if (base::Status status = machine_->flush(); !status.is_ok()) {
+    failed_ = true;
+    completions_.fatal(status);
+  }
+}
+
+void ApplyWorker::serve_slice(ApplyWork& work) {
+  const std::size_t count =
+      std::min<std::size_t>(work.entries.size(), random_.between(1, kSliceEntries));
+  const auto end = work.entries.begin() + static_cast<std::ptrdiff_t>(count);
+  std::vector<raft::EntryPtr> entries(work.entries.begin(), end);
+  const base::Ordinal log_ordinal = work.log_ordinal;
+  work.entries.erase(work.entries.begin(), end);
+  if (work.entries.empty()) queue_of_work_.pop_front();
+
+  std::vector<kv::AppliedEntry> applied;
+  for (const auto& entry : entries) {
+    auto one = server::to_applied(*entry);
+    if (!one) {
+      failed_ = true;
+      return completions_.fatal(one.status());
+    }
+    if (skip_entry_ && entry->index.value == kSkipped) one->command.reset();
+    applied.push_back(std::move(one).value());
+  }
+  auto replies = machine_->apply(applied, log_ordinal);
+  if (!replies) {
+    failed_ = true;
+    return completions_.fatal(replies.status());
+  }
+  completions_.applied(std::move(entries), std::move(replies).value(), machine_->position());
+}
+
+}  // namespace sim

@@ -1,0 +1,80 @@
+// The apply thread of one process: a state machine that takes its time. Simulator thread.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "base/random.h"
+#include "server/ports.h"
+#include "tests/sim/event_queue.h"
+#include "tests/sim/options.h"
+
+namespace sim {
+
+/// To the replica, each in a turn of its own.
+struct ApplyCompletions {
+  std::function<void(std::vector<raft::EntryPtr>, std::vector<kv::Reply>, kv::Position)> applied;
+  std::function<void(std::uint64_t, base::Result<kv::TransactionResult>, kv::Position)> read_done;
+  std::function<void(const base::Status&)> fatal;
+  /// To the checks: these were handed over, so they are committed.
+  std::function<void(const std::vector<raft::EntryPtr>&)> handed;
+};
+
+/// Changed by faults, outlives the process.
+struct ApplyBehaviour {
+  Range delay;  // of one slice or one read
+  bool hangs = false;
+};
+
+/// Invariant: calls are served in their order, in slices of a few entries.
+class ApplyWorker : public server::ApplyPort {
+ public:
+  ApplyWorker(EventQueue& queue, base::Random& random, const ApplyBehaviour& behaviour,
+              std::unique_ptr<kv::StateMachine> machine, bool skip_entry,
+              ApplyCompletions completions);
+  ~ApplyWorker() override;
+
+  void apply(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal) override;
+  void read(std::uint64_t request, kv::Transaction transaction) override;
+  void flush() override;
+  base::Index durable_applied() const override;
+
+  /// The fault was healed: what hung goes on.
+  void wake();
+  bool idle() const { return queue_of_work_.empty(); }
+  kv::StateMachine& machine() { return *machine_; }
+
+ private:
+  struct ApplyWork {
+    std::vector<raft::EntryPtr> entries;
+    base::Ordinal log_ordinal;
+  };
+  struct ReadWork {
+    std::uint64_t request = 0;
+    kv::Transaction transaction;
+  };
+  struct FlushWork {};
+  using Work = std::variant<ApplyWork, ReadWork, FlushWork>;
+  static constexpr std::uint64_t kSkipped = 40;  // the index that skip_entry leaves out
+
+  void push(Work work);
+  void schedule();
+  void serve();
+  void serve_slice(ApplyWork& work);
+
+  EventQueue& queue_;
+  base::Random& random_;
+  const ApplyBehaviour& behaviour_;
+  const std::unique_ptr<kv::StateMachine> machine_;
+  const bool skip_entry_;
+  const ApplyCompletions completions_;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::deque<Work> queue_of_work_;
+  bool scheduled_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace sim

@@ -1,0 +1,163 @@
+#include "tests/sim/checks.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace sim {
+namespace {
+
+std::string show(std::size_t node) {
+  return "node " + std::to_string(node);
+}
+
+}  // namespace
+
+void Checks::Synced::truncate_from(base::Index index) {
+  while (!hashes.empty() && before + hashes.size() >= index) hashes.pop_back();
+}
+
+bool Checks::Synced::holds(base::Index index, base::ChainHash hash) const {
+  if (index <= before) return true;
+  const std::uint64_t at = index - before;
+  return at <= hashes.size() && hashes[at - 1] == hash;
+}
+
+void Checks::opened(std::size_t number, const raft::Recovered& recovered) {
+  Node& node = nodes_[number];
+  node.synced = {recovered.first.previous(), {}};
+  for (const auto& meta : recovered.metas) node.synced.hashes.push_back(meta.hash);
+  node.commit = node.applied = base::Index();
+  if (recovered.quarantined && !node.lost_data) {
+    journal_.violation("false alarm: " + show(number) +
+                       " opens in quarantine: " + recovered.quarantine_reason);
+  }
+  if (recovered.ordinal < node.ordinal) node.must_notice = true;
+  if (!recovered.quarantined && node.must_notice) {
+    journal_.violation("unnoticed: " + show(number) + " lost synced data and opens without a word");
+  }
+  if (recovered.quarantined) journal_.count("opened in quarantine");
+  node.quarantined = recovered.quarantined;
+  if (!node.lost_data && recovered.hard_state.term < node.term) {
+    journal_.violation(show(number) + " opens in term " +
+                       std::to_string(recovered.hard_state.term.value) + ", but sent messages in " +
+                       std::to_string(node.term.value));
+  }
+}
+
+void Checks::data_lost(std::size_t number, bool surely) {
+  Node& node = nodes_[number];
+  node.lost_data = node.quarantined = true;
+  node.must_notice = node.must_notice || surely;
+}
+
+void Checks::ended(std::size_t number) {
+  nodes_[number].commit = nodes_[number].applied = base::Index();
+}
+
+void Checks::traced(std::size_t number, const raft::TraceEvent& event) {
+  Node& node = nodes_[number];
+  if (event.kind == raft::TraceKind::kBecameLeader) {
+    const auto [at, first] = leaders_.try_emplace(event.term, number);
+    if (!first) {
+      journal_.violation("two leaders in term " + std::to_string(event.term.value) + ": " +
+                         show(at->second) + " and " + show(number));
+    }
+    if (event.index < ledger_.last()) {
+      journal_.violation("leader completeness: " + show(number) + " leads with a log up to " +
+                         std::to_string(event.index.value) + ", committed is " +
+                         std::to_string(ledger_.last().value));
+    }
+    if (node.quarantined) journal_.violation(show(number) + " leads in quarantine");
+  }
+  if (event.kind == raft::TraceKind::kQuarantined) {
+    node.quarantined = true;
+    if (!node.lost_data) {
+      journal_.violation("false alarm: " + show(number) + ": " + raft::to_string(event));
+    }
+  }
+  if (event.kind == raft::TraceKind::kDiverged) {
+    journal_.violation("diverged: " + show(number) + ": " + raft::to_string(event));
+  }
+}
+
+void Checks::observed(std::size_t number, const raft::CoreStatus& status) {
+  Node& node = nodes_[number];
+  const bool falls = status.commit < node.commit || status.applied < node.applied ||
+                     status.applied > status.commit;
+  if (falls) {
+    journal_.violation(show(number) +
+                       ": commit or applied index falls: " + std::to_string(status.commit.value) +
+                       ", " + std::to_string(status.applied.value));
+  }
+  node.commit = status.commit;
+  node.applied = status.applied;
+  // Only what is durable may have been shown to anybody.
+  node.term = std::max(node.term, status.durable_term);
+  if (status.durable_term < node.term && !node.lost_data) {
+    journal_.violation(show(number) + ": the term falls");
+  }
+}
+
+void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>& requests) {
+  Synced& log = nodes_[number].synced;
+  for (const auto& request : requests) {
+    nodes_[number].ordinal = std::max(nodes_[number].ordinal, request.ordinal);
+    if (request.truncate_from) {
+      if (*request.truncate_from <= log.before) {
+        journal_.violation(show(number) + " truncates below what it had cut");
+        return;
+      }
+      log.truncate_from(*request.truncate_from);
+    }
+    for (const auto& entry : request.entries) {
+      CHECK(entry->index == (log.before + log.hashes.size()).next(), "a log without a gap");
+      log.hashes.push_back(entry->hash);
+    }
+  }
+}
+
+void Checks::cut(std::size_t number, base::Index through) {
+  Synced& log = nodes_[number].synced;
+  while (log.before < through && !log.hashes.empty()) {
+    log.before = log.before.next();
+    log.hashes.pop_front();
+  }
+  if (through > ledger_.last()) journal_.violation(show(number) + " cuts what is not committed");
+}
+
+void Checks::committed(std::size_t number, const std::vector<raft::EntryPtr>& entries) {
+  for (const auto& entry : entries) {
+    if (ledger_.commit(number, entry)) check_majority(*entry);
+  }
+}
+
+void Checks::check_majority(const raft::Entry& entry) {
+  const auto holders = std::count_if(nodes_.begin(), nodes_.end(), [&](const Node& node) {
+    return !node.quarantined && node.synced.holds(entry.index, entry.hash);
+  });
+  if (static_cast<std::size_t>(holders) <= nodes_.size() / 2) {
+    journal_.violation("index " + std::to_string(entry.index.value) +
+                       " is committed, but synced on " + std::to_string(holders) + " of " +
+                       std::to_string(nodes_.size()) + " only");
+  }
+}
+
+void Checks::applied(std::size_t number, const kv::Position& position) {
+  ledger_.stand(number, position);
+}
+
+void Checks::acknowledged(base::SessionId session, std::uint64_t sequence,
+                          const ModelOutcome& outcome) {
+  const std::string what = "acknowledged: session " + std::to_string(session.value) + " sequence " +
+                           std::to_string(sequence);
+  const ModelOutcome* known = ledger_.outcome(session, sequence);
+  if (known == nullptr) return journal_.violation(what + ", but it was never committed");
+  if (known->succeeded != outcome.succeeded || known->wrote != outcome.wrote ||
+      known->revision != outcome.revision) {
+    journal_.violation(what + " at revision " + std::to_string(outcome.revision.value) +
+                       ", the model says " + std::to_string(known->revision.value));
+  }
+}
+
+}  // namespace sim

@@ -1,0 +1,71 @@
+// What must hold after every event, whoever is broken at the time. Simulator thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "raft/core.h"
+#include "tests/sim/journal.h"
+#include "tests/sim/ledger.h"
+
+namespace sim {
+
+/// Invariants, each a violation when broken, besides those of Ledger:
+/// - one leader a term; a leader's log reaches to everything committed (leader completeness);
+/// - within an opening term, commit and applied do not fall; across openings the term does not;
+/// - what is committed is synced on a majority of members that have not lost data;
+/// - what is acknowledged is committed;
+/// - a node whose synced data was lost on purpose opens in quarantine, and nobody else does.
+class Checks {
+ public:
+  Checks(Journal& journal, std::size_t nodes)
+      : journal_(journal), ledger_(journal), nodes_(nodes) {}
+
+  // What nodes do.
+  void opened(std::size_t node, const raft::Recovered& recovered);
+  void ended(std::size_t node);
+  /// `surely`: whatever it was that was lost, the node must notice it.
+  void data_lost(std::size_t node, bool surely);
+  void traced(std::size_t node, const raft::TraceEvent& event);
+  void observed(std::size_t node, const raft::CoreStatus& status);
+  void synced(std::size_t node, const std::vector<raft::PersistRequest>& requests);
+  void cut(std::size_t node, base::Index through);
+  void committed(std::size_t node, const std::vector<raft::EntryPtr>& entries);
+  void applied(std::size_t node, const kv::Position& position);
+
+  /// A client was told that its write took effect.
+  void acknowledged(base::SessionId session, std::uint64_t sequence, const ModelOutcome& outcome);
+
+  const Ledger& ledger() const { return ledger_; }
+  bool lost_data(std::size_t node) const { return nodes_[node].lost_data; }
+
+ private:
+  /// Which entries are synced on a node.
+  struct Synced {
+    base::Index before;  // of the first; what is below was cut, so it was committed
+    std::deque<base::ChainHash> hashes;
+    void truncate_from(base::Index index);
+    bool holds(base::Index index, base::ChainHash hash) const;
+  };
+  struct Node {
+    bool lost_data = false;
+    bool must_notice = false;
+    bool quarantined = false;
+    base::Ordinal ordinal;  // the highest that was synced
+    base::Term term;        // as was seen of any opening
+    base::Index commit, applied;
+    Synced synced;
+  };
+
+  void check_majority(const raft::Entry& entry);
+
+  Journal& journal_;
+  Ledger ledger_;
+  std::vector<Node> nodes_;
+  std::map<base::Term, std::size_t> leaders_;
+};
+
+}  // namespace sim

@@ -1,0 +1,49 @@
+// Nodes and the network between them, and who brings ended processes back. Simulator thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "tests/sim/network.h"
+#include "tests/sim/node.h"
+#include "tests/sim/workload.h"
+
+namespace sim {
+
+class Cluster {
+ public:
+  Cluster(EventQueue& queue, Journal& journal, Checks& checks, const Options& options,
+          std::uint64_t seed);
+
+  Nodes& nodes() { return nodes_; }
+  Node& node(std::size_t number) { return *nodes_[number]; }
+  std::size_t size() const { return nodes_.size(); }
+  Network& network() { return network_; }
+
+  /// Who leads in the highest term.
+  std::optional<std::size_t> leader() const;
+
+  void start(std::size_t number);
+  /// Comes back after `down`, unless it was started meanwhile.
+  void crash(std::size_t number, Crash how, Time down);
+  /// The node becomes as it was made: disks healthy, not paused, running.
+  void heal(std::size_t number);
+  /// Every node and every link.
+  void heal();
+  /// Members that lost data may be as many as the others can do without.
+  bool may_lose_data() const;
+
+ private:
+  void ended(std::size_t number);
+  void restart_after(std::size_t number, Time down);
+
+  EventQueue& queue_;
+  const Options& options_;
+  base::Random random_;
+  Nodes nodes_;
+  Network network_;
+};
+
+}  // namespace sim

@@ -1,0 +1,144 @@
+#include "tests/sim/network.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sim {
+namespace {
+
+constexpr Range kReconnect{2 * kMillisecond, 60 * kMillisecond};
+constexpr Range kStraggle{1 * kMillisecond, 300 * kMillisecond};
+
+}  // namespace
+
+Network::Network(EventQueue& queue, Journal& journal, const Options& options, std::uint64_t seed,
+                 NetworkPorts ports)
+    : queue_(queue),
+      journal_(journal),
+      random_(seed),
+      nodes_(options.nodes),
+      ports_(std::move(ports)),
+      calm_delay_(options.link_delay),
+      delay_(options.link_delay),
+      running_(options.nodes),
+      pairs_(options.nodes * options.nodes),
+      links_(options.nodes * options.nodes) {}
+
+// ---- Messages ----
+
+void Network::send(raft::Message message) {
+  const Ends ends{ports_.number_of(message.from), ports_.number_of(message.to)};
+  if (!pair(ends.from, ends.to).up) return;
+  if (loss_one_in_ > 0 && random_.chance(loss_one_in_)) return journal_.count("message lost");
+  Link& on = link(ends.from, ends.to);
+  if (!on.cut) return transmit(ends, std::move(message));
+  if (on.holds && on.held.size() < kHeldMessages) {
+    on.held.push_back(std::move(message));
+  } else {
+    journal_.count("message lost in a cut");
+  }
+}
+
+void Network::transmit(Ends ends, raft::Message message) {
+  Time& last =
+      link(ends.from, ends.to).last_delivery[static_cast<std::size_t>(raft::lane_of(message))];
+  last = std::max(last, queue_.now() + delay_.draw(random_));
+  queue_.at(last, [this, ends, connection = pair(ends.from, ends.to).connection,
+                   message = std::move(message)] { arrive(ends, connection, message); });
+}
+
+void Network::arrive(Ends ends, std::uint64_t connection, const raft::Message& message) {
+  const Pair& now = pair(ends.from, ends.to);
+  if (now.connection != connection) return straggle(ends, message);
+  Link& on = link(ends.from, ends.to);
+  if (on.cut) {
+    if (on.holds && on.held.size() < kHeldMessages) on.held.push_back(message);
+    return;
+  }
+  if (running_[ends.to]) ports_.deliver(ends.to, message);
+}
+
+/// Of what was on its way when the connection broke some is lost, some still read later, by the
+/// process that runs then, and some sent again.
+void Network::straggle(Ends ends, const raft::Message& message) {
+  if (random_.chance(2)) return journal_.count("message lost in a reset");
+  const std::uint64_t copies = random_.chance(4) ? 2 : 1;
+  if (copies == 2) journal_.count("message duplicated");
+  journal_.count("message overtaken");
+  for (std::uint64_t i = 0; i < copies; ++i) {
+    queue_.after(kStraggle.draw(random_), [this, ends, message] {
+      if (running_[ends.to] && !link(ends.from, ends.to).cut) ports_.deliver(ends.to, message);
+    });
+  }
+}
+
+// ---- Connections ----
+
+void Network::start(std::size_t node) {
+  running_[node] = true;
+  for (std::size_t peer = 0; peer < nodes_; ++peer) {
+    if (peer == node) continue;
+    // A peer that was not told learns of the new process from its connection attempt.
+    disconnect(node, peer, false, running_[peer]);
+    if (running_[peer]) connect_later(node, peer);
+  }
+}
+
+void Network::stop(std::size_t node, bool silent) {
+  running_[node] = false;
+  for (std::size_t peer = 0; peer < nodes_; ++peer) {
+    if (peer == node || silent) continue;
+    const bool heard = !link(node, peer).cut;
+    if (heard) disconnect(node, peer, false, running_[peer]);
+  }
+}
+
+void Network::reset(std::size_t a, std::size_t b) {
+  disconnect(a, b, running_[a], running_[b]);
+  connect_later(a, b);
+}
+
+void Network::disconnect(std::size_t a, std::size_t b, bool tell_a, bool tell_b) {
+  Pair& between = pair(a, b);
+  if (!between.up) return;
+  between.up = false;
+  ++between.connection;
+  for (Link* on : {&link(a, b), &link(b, a)}) on->held.clear();
+  if (tell_a) ports_.link_down(a, b);
+  if (tell_b) ports_.link_down(b, a);
+}
+
+void Network::connect_later(std::size_t a, std::size_t b) {
+  queue_.after(kReconnect.draw(random_), [this, a, b] {
+    Pair& between = pair(a, b);
+    if (between.up || !running_[a] || !running_[b]) return;
+    if (link(a, b).cut || link(b, a).cut) return connect_later(a, b);
+    between.up = true;
+    ports_.link_up(a, b);
+    ports_.link_up(b, a);
+  });
+}
+
+// ---- Faults ----
+
+void Network::cut(std::size_t from, std::size_t to, bool holds) {
+  link(from, to).cut = true;
+  link(from, to).holds = holds;
+}
+
+void Network::heal() {
+  loss_one_in_ = 0;
+  delay_ = calm_delay_;
+  for (std::size_t from = 0; from < nodes_; ++from) {
+    for (std::size_t to = 0; to < nodes_; ++to) {
+      Link& on = link(from, to);
+      if (!std::exchange(on.cut, false)) continue;
+      std::vector<raft::Message> held = std::exchange(on.held, {});
+      if (!pair(from, to).up) continue;
+      journal_.count("message held in a cut", held.size());
+      for (auto& message : held) transmit({from, to}, std::move(message));
+    }
+  }
+}
+
+}  // namespace sim

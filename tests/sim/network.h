@@ -1,0 +1,92 @@
+// The links between members: for each pair two connections (liveness and bulk), each first in,
+// first out while it stands, as TCP gives them. Simulator thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "base/random.h"
+#include "raft/message.h"
+#include "tests/sim/event_queue.h"
+#include "tests/sim/journal.h"
+#include "tests/sim/options.h"
+
+namespace sim {
+
+/// What the network tells members of. Members are numbers from 0.
+struct NetworkPorts {
+  std::function<void(std::size_t to, raft::Message message)> deliver;
+  std::function<void(std::size_t node, std::size_t peer)> link_up;
+  std::function<void(std::size_t node, std::size_t peer)> link_down;
+  std::function<std::size_t(base::MemberId)> number_of;
+};
+
+/// Invariants:
+/// - while a pair's connections stand, what is delivered on a lane keeps its order;
+/// - a message overtakes another, or comes twice, only where its connection broke in between;
+/// - a cut is silent: nobody is told, and what was sent may come late once it heals.
+class Network {
+ public:
+  Network(EventQueue& queue, Journal& journal, const Options& options, std::uint64_t seed,
+          NetworkPorts ports);
+
+  void send(raft::Message message);
+
+  /// A node's process began: its connections come up one by one.
+  void start(std::size_t node);
+  /// It ended. `silent`: as a machine without power, its peers are not told.
+  void stop(std::size_t node, bool silent);
+
+  // Faults.
+  void set_loss(std::uint64_t one_in) { loss_one_in_ = one_in; }  // 0: none
+  void set_delay(Range delay) { delay_ = delay; }
+  /// The connections between two nodes break and come back soon.
+  void reset(std::size_t a, std::size_t b);
+  /// What is sent meanwhile waits for the end of the cut (`holds`), or vanishes.
+  void cut(std::size_t from, std::size_t to, bool holds);
+  void heal();
+
+ private:
+  static constexpr std::size_t kHeldMessages = 2000;
+  struct Pair {
+    bool up = false;
+    std::uint64_t connection = 0;  // raised whenever the connections break
+  };
+  struct Link {
+    bool cut = false;
+    bool holds = false;
+    std::vector<raft::Message> held;
+    std::array<Time, 2> last_delivery{};  // of each lane
+  };
+  struct Ends {
+    std::size_t from;
+    std::size_t to;
+  };
+
+  Pair& pair(std::size_t a, std::size_t b) {
+    return pairs_[a < b ? a * nodes_ + b : b * nodes_ + a];
+  }
+  Link& link(std::size_t from, std::size_t to) { return links_[from * nodes_ + to]; }
+  void transmit(Ends ends, raft::Message message);
+  void arrive(Ends ends, std::uint64_t connection, const raft::Message& message);
+  void straggle(Ends ends, const raft::Message& message);
+  void disconnect(std::size_t a, std::size_t b, bool tell_a, bool tell_b);
+  void connect_later(std::size_t a, std::size_t b);
+
+  EventQueue& queue_;
+  Journal& journal_;
+  base::Random random_;
+  const std::size_t nodes_;
+  const NetworkPorts ports_;
+  const Range calm_delay_;
+  Range delay_;
+  std::uint64_t loss_one_in_ = 0;
+  std::vector<bool> running_;
+  std::vector<Pair> pairs_;
+  std::vector<Link> links_;
+};
+
+}  // namespace sim

@@ -1,0 +1,378 @@
+#include "tests/sim/node.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "kv/state_machine.h"
+#include "storage/data_directory.h"
+
+namespace sim {
+namespace {
+
+constexpr std::uint64_t kTickMs = 10;
+constexpr std::uint64_t kWallAtStartMs = 1'700'000'000'000;
+constexpr base::ClusterId kCluster(0xc1);
+/// From a failed write to the end of the process, as the watchdog gives it.
+constexpr Time kGrace = 300 * kMillisecond;
+/// From SIGTERM to the end.
+constexpr Time kDrain = 900 * kMillisecond;
+
+}  // namespace
+
+/// What is gone when the process ends.
+struct Node::Process {
+  const std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+  std::unique_ptr<LogDisk> log;
+  std::unique_ptr<ApplyWorker> apply;
+  std::unique_ptr<server::Replica> replica;
+  std::vector<std::function<void()>> inbox;  // of a pause
+  std::map<std::uint64_t, Answer> answers;
+  std::vector<std::pair<std::uint64_t, server::RequestOutcome>> finished;  // of this turn
+  std::uint64_t next_request = 1;
+  bool turning = false;
+
+  ~Process() { *alive = false; }
+};
+
+Node::Node(std::size_t number, const Options& options, const raft::Configuration& configuration,
+           std::uint64_t seed, NodeSurroundings surroundings)
+    : number_(number),
+      options_(options),
+      configuration_(configuration),
+      surroundings_(std::move(surroundings)),
+      random_(seed),
+      state_disk_(std::make_shared<storage::MemoryStateDisk>()),
+      disk_behaviour_{options.sync_delay},
+      apply_behaviour_{options.apply_delay} {
+  log_disk_ = std::make_shared<storage::MemoryDisk>(
+      storage::Identity{kCluster, id_of(number), base::Incarnation(random_.next() | 1)});
+}
+
+Node::~Node() = default;
+
+server::ReplicaStatus Node::status() const {
+  return process_->replica->status();
+}
+
+bool Node::leads() const {
+  return running() && status().core.role == raft::Role::kLeader;
+}
+
+// ---- Begin and end ----
+
+void Node::start() {
+  CHECK(!running());
+  Journal& journal = *surroundings_.journal;
+  auto log = storage::MemoryLog::open(log_disk_, random_.next());
+  CHECK(log.is_ok(), log.status().to_string());
+  auto machine = kv::StateMachine::open(std::make_unique<storage::MemoryEngine>(state_disk_));
+  CHECK(machine.is_ok(), machine.status().to_string());
+  auto recovered = storage::reconcile(*log.value(), machine.value()->position(), configuration_);
+  if (!recovered) {
+    journal.violation("node " + std::to_string(number_) +
+                      " does not start: " + recovered.status().to_string());
+    return;
+  }
+  if (options_.mistakes.forget_votes) recovered->hard_state.vote = base::MemberId();
+  if (options_.mistakes.ignore_quarantine) recovered->quarantined = false;
+  journal.mix({1, number_, recovered->hard_state.term.value, recovered->applied.value});
+  if (journal.wants_lines()) {
+    journal.line("n" + std::to_string(number_) + " starts in term " +
+                 std::to_string(recovered->hard_state.term.value) + ", applied " +
+                 std::to_string(recovered->applied.value) + ", log " +
+                 std::to_string(recovered->first.value) + "+" +
+                 std::to_string(recovered->metas.size()) +
+                 (recovered->quarantined ? ", quarantined: " + recovered->quarantine_reason : ""));
+  }
+  surroundings_.checks->opened(number_, recovered.value());
+  make_process(std::move(log).value(), std::move(machine).value(), std::move(recovered).value());
+  tick();
+}
+
+raft::Options Node::core_options(base::Opening opening) {
+  raft::Options options = options_.raft;
+  options.self = id_of(number_);
+  options.incarnation = log_disk_->identity().incarnation;
+  options.opening = opening;
+  options.seed = opening.nonce ^ options.self.value;
+  return options;
+}
+
+void Node::make_process(std::unique_ptr<storage::MemoryLog> log,
+                        std::unique_ptr<kv::StateMachine> machine, raft::Recovered recovered) {
+  const kv::Position position = machine->position();
+  const raft::Options core = core_options(log->opening());
+  server::ReplicaOptions replica;
+  replica.cluster = kCluster;
+  replica.tick_ms = kTickMs;
+  replica.log_bytes = options_.log_bytes;
+  paused_ = false;
+  process_ = std::make_unique<Process>();
+  process_->log =
+      std::make_unique<LogDisk>(*surroundings_.queue, random_, disk_behaviour_, std::move(log),
+                                options_.mistakes.acknowledge_before_sync, log_completions());
+  process_->apply = std::make_unique<ApplyWorker>(
+      *surroundings_.queue, random_, apply_behaviour_, std::move(machine),
+      options_.mistakes.skip_entry && number_ == 0, apply_completions());
+  process_->replica = std::make_unique<server::Replica>(
+      replica, core, std::move(recovered), position,
+      server::ReplicaPorts{process_->log.get(), process_->apply.get(), this, this, this});
+}
+
+void Node::crash(Crash how) {
+  if (!running()) return;
+  surroundings_.journal->mix({2, number_, static_cast<std::uint64_t>(how)});
+  surroundings_.journal->line("n" + std::to_string(number_) +
+                              (how == Crash::kKill ? " is killed" : " loses power"));
+  if (log_disk_->unsynced() > 0) surroundings_.journal->count("crash with unsynced log");
+  end_process();
+  if (how == Crash::kKill) {
+    log_disk_->kill(random_);
+  } else {
+    log_disk_->power_cut(random_);
+  }
+  if (state_disk_->unflushed() > 0) surroundings_.journal->count("crash with unflushed state");
+  state_disk_->crash(random_);
+}
+
+void Node::end_process() {
+  // Whoever waits for an answer learns of the end by his own means.
+  process_.reset();
+  paused_ = false;
+  disk_behaviour_.fails = false;
+  surroundings_.checks->ended(number_);
+}
+
+void Node::end_later(Time delay, bool orderly) {
+  surroundings_.queue->after(delay, [this, alive = process_->alive, orderly] {
+    if (!*alive) return;
+    if (orderly && process_->log->idle() && process_->apply->idle()) {
+      CHECK(process_->apply->machine().flush().is_ok());
+    }
+    crash(Crash::kKill);
+    surroundings_.ended(number_);
+  });
+}
+
+void Node::shut_down() {
+  post([this] { turn([this] { process_->replica->drain(); }); });
+  end_later(kDrain, true);
+}
+
+bool Node::lose_data(Loss how) {
+  CHECK(!running());
+  const auto lose = [&] {
+    switch (how) {
+      case Loss::kNewest:
+        return log_disk_->lose_newest(random_.between(1, 4));
+      case Loss::kDamage:
+        return log_disk_->damage(random_.below(4));
+      case Loss::kAlter:
+        // What was never synced may be torn without a word.
+        if (log_disk_->unsynced() > 0) return false;
+        return log_disk_->alter_entry(base::Index(random_.between(1, 200)));
+      case Loss::kWatermark:
+        log_disk_->lose_watermark();
+        return true;
+      case Loss::kWipe:
+        log_disk_->wipe();
+        return true;
+    }
+    return false;
+  };
+  if (!lose()) return false;
+  // The newest batch may be a cut of the log, which is no loss.
+  const bool surely = how != Loss::kNewest && how != Loss::kDamage;
+  surroundings_.checks->data_lost(number_, surely);
+  surroundings_.journal->count("loss of synced data");
+  surroundings_.journal->line("n" + std::to_string(number_) + " lost synced data, way " +
+                              std::to_string(static_cast<int>(how)));
+  return true;
+}
+
+// ---- Turns ----
+
+template <class Work>
+void Node::turn(Work work) {
+  CHECK(!process_->turning, "a port called back from within a turn");
+  process_->turning = true;
+  const Time now_ms = surroundings_.queue->now() / kMillisecond;
+  server::Replica& replica = *process_->replica;
+  replica.advance(1000 + now_ms,
+                  static_cast<std::uint64_t>(static_cast<std::int64_t>(kWallAtStartMs + now_ms) +
+                                             clock_offset_ms_));
+  work();
+  replica.pump();
+  process_->turning = false;
+  surroundings_.checks->observed(number_, replica.status().core);
+  auto finished = std::exchange(process_->finished, {});
+  for (auto& [request, outcome] : finished) {
+    const auto at = process_->answers.find(request);
+    CHECK(at != process_->answers.end(), "each request is finished once");
+    const Answer answer = std::move(at->second);
+    process_->answers.erase(at);
+    answer(outcome);
+  }
+}
+
+void Node::post(std::function<void()> work) {
+  if (!running()) return;
+  if (paused_) {
+    process_->inbox.push_back(std::move(work));
+  } else {
+    work();
+  }
+}
+
+void Node::tick() {
+  surroundings_.queue->after(kTickMs * kMillisecond, [this, alive = process_->alive] {
+    if (!*alive) return;
+    if (!paused_) turn([] {});
+    tick();
+  });
+  if (!paused_) turn([] {});
+}
+
+void Node::pause() {
+  if (running()) paused_ = true;
+}
+
+void Node::resume() {
+  if (!std::exchange(paused_, false) || !running()) return;
+  // The loop wakes: time first, then what has come meanwhile.
+  turn([] {});
+  for (auto& work : std::exchange(process_->inbox, {})) {
+    if (!running() || paused_) return;
+    work();
+  }
+}
+
+void Node::wake() {
+  if (!running()) return;
+  process_->log->wake();
+  process_->apply->wake();
+}
+
+void Node::receive(raft::Message message) {
+  post([this, message = std::move(message)]() mutable {
+    turn([&] { process_->replica->receive(std::move(message)); });
+  });
+}
+void Node::link_up(base::MemberId peer) {
+  post([this, peer] { turn([&] { process_->replica->link_up(peer); }); });
+}
+void Node::link_down(base::MemberId peer) {
+  post([this, peer] { turn([&] { process_->replica->link_down(peer); }); });
+}
+
+LogCompletions Node::log_completions() {
+  LogCompletions completions;
+  completions.persisted = [this](base::Ordinal ordinal) {
+    post([this, ordinal] { turn([&] { process_->replica->persisted(ordinal); }); });
+  };
+  completions.failed = [this](const base::Status& status) {
+    if (status.detail() != "injected") {
+      surroundings_.journal->violation("node " + std::to_string(number_) +
+                                       ": a log write failed: " + status.to_string());
+    }
+    post([this, status] { turn([&] { process_->replica->persist_failed(status); }); });
+    end_later(kGrace, false);
+  };
+  completions.loaded = [this](base::MemberId peer, base::Index from,
+                              std::vector<raft::EntryPtr> entries) {
+    surroundings_.journal->count(entries.empty() ? "load in vain" : "load");
+    post([this, peer, from, entries = std::move(entries)] {
+      turn([&] { process_->replica->loaded(peer, from, entries); });
+    });
+  };
+  completions.cut = [this](base::Index through) {
+    post([this, through] { turn([&] { process_->replica->log_cut(through); }); });
+  };
+  completions.synced = [this](const std::vector<raft::PersistRequest>& requests) {
+    surroundings_.checks->synced(number_, requests);
+  };
+  completions.was_cut = [this](base::Index through) {
+    surroundings_.journal->count("log cut");
+    surroundings_.checks->cut(number_, through);
+  };
+  return completions;
+}
+
+ApplyCompletions Node::apply_completions() {
+  ApplyCompletions completions;
+  completions.applied = [this](std::vector<raft::EntryPtr> entries, std::vector<kv::Reply> replies,
+                               kv::Position position) {
+    surroundings_.checks->applied(number_, position);
+    surroundings_.journal->mix({3, number_, position.applied.value, position.digest});
+    post([this, entries = std::move(entries), replies = std::move(replies),
+          position = std::move(position)] {
+      turn([&] { process_->replica->applied(entries, replies, position); });
+    });
+  };
+  completions.read_done = [this](std::uint64_t request, base::Result<kv::TransactionResult> result,
+                                 kv::Position position) {
+    post([this, request, result = std::move(result), position = std::move(position)] {
+      turn([&] { process_->replica->read_done(request, result, position); });
+    });
+  };
+  completions.handed = [this](const std::vector<raft::EntryPtr>& entries) {
+    surroundings_.checks->committed(number_, entries);
+  };
+  completions.fatal = [this](const base::Status& status) {
+    surroundings_.journal->violation("node " + std::to_string(number_) +
+                                     ": apply failed: " + status.to_string());
+  };
+  return completions;
+}
+
+// ---- Requests ----
+
+std::uint64_t Node::take_in(Answer answer) {
+  const std::uint64_t request = process_->next_request++;
+  process_->answers.emplace(request, std::move(answer));
+  return request;
+}
+
+void Node::write(std::string payload, Answer answer) {
+  post([this, payload = std::move(payload), answer = std::move(answer)] {
+    turn([&] { process_->replica->write(take_in(answer), payload); });
+  });
+}
+void Node::read(kv::Transaction transaction, Answer answer) {
+  if (options_.mistakes.read_without_barrier) {
+    return post([this, transaction = std::move(transaction), answer = std::move(answer)] {
+      turn([&] {
+        if (!leads()) return process_->replica->read(take_in(answer), transaction);
+        process_->replica->read_serializable(take_in(answer), transaction);
+      });
+    });
+  }
+  post([this, transaction = std::move(transaction), answer = std::move(answer)] {
+    turn([&] { process_->replica->read(take_in(answer), transaction); });
+  });
+}
+void Node::read_serializable(kv::Transaction transaction, Answer answer) {
+  post([this, transaction = std::move(transaction), answer = std::move(answer)] {
+    turn([&] { process_->replica->read_serializable(take_in(answer), transaction); });
+  });
+}
+
+void Node::finish(std::uint64_t request, server::RequestOutcome outcome) {
+  surroundings_.journal->mix({4, number_, request,
+                              static_cast<std::uint64_t>(outcome.status.code()),
+                              outcome.header.applied.value});
+  process_->finished.emplace_back(request, std::move(outcome));
+}
+
+void Node::trace(const raft::TraceEvent& event) {
+  Journal& journal = *surroundings_.journal;
+  journal.mix({5, number_, static_cast<std::uint64_t>(event.kind), event.term.value,
+               event.index.value, event.peer.value});
+  journal.count(raft::name_of(event.kind));
+  if (journal.wants_lines()) {
+    journal.line("n" + std::to_string(number_) + " " + raft::to_string(event));
+  }
+  surroundings_.checks->traced(number_, event);
+}
+
+}  // namespace sim

@@ -1,0 +1,122 @@
+// One member: disks that outlive its processes, and the process that runs now, which is the very
+// server::Replica. Simulator thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "server/replica.h"
+#include "storage/memory_engine.h"
+#include "storage/memory_log.h"
+#include "tests/sim/apply_worker.h"
+#include "tests/sim/checks.h"
+#include "tests/sim/event_queue.h"
+#include "tests/sim/journal.h"
+#include "tests/sim/log_disk.h"
+#include "tests/sim/options.h"
+
+namespace sim {
+
+enum class Crash : std::uint8_t { kKill, kPowerCut };
+/// How synced data is lost; each is noticed at the next opening.
+enum class Loss : std::uint8_t { kNewest, kDamage, kAlter, kWatermark, kWipe };
+inline constexpr std::uint64_t kLosses = 5;
+
+/// What a node reaches outside itself.
+struct NodeSurroundings {
+  EventQueue* queue = nullptr;
+  Journal* journal = nullptr;
+  Checks* checks = nullptr;
+  std::function<void(raft::Message)> send;
+  /// The process ended by itself.
+  std::function<void(std::size_t node)> ended;
+};
+
+/// Invariants:
+/// - as in the server each turn begins with the time, and ends with pump() and then the answers;
+/// - nothing that an ended process asked for reaches a later one.
+class Node : private server::Transport, private server::ClientPort, private server::TraceSink {
+ public:
+  using Answer = std::function<void(const server::RequestOutcome& outcome)>;
+
+  Node(std::size_t number, const Options& options, const raft::Configuration& configuration,
+       std::uint64_t seed, NodeSurroundings surroundings);
+  ~Node() override;
+
+  static base::MemberId id_of(std::size_t number) { return base::MemberId(number + 1); }
+
+  bool running() const { return process_ != nullptr; }
+  bool paused() const { return paused_; }
+  /// Requires: running().
+  server::ReplicaStatus status() const;
+  bool leads() const;
+  bool lost_data() const { return surroundings_.checks->lost_data(number_); }
+
+  void start();
+  void crash(Crash how);
+  /// Refuses requests, hands leadership on, ends by itself after a while.
+  void shut_down();
+  /// Requires: not running. False: there was nothing to lose.
+  bool lose_data(Loss how);
+
+  // From the network.
+  void receive(raft::Message message);
+  void link_up(base::MemberId peer);
+  void link_down(base::MemberId peer);
+
+  // From clients. `answer` comes once, unless the process ends first. Require: running().
+  void write(std::string payload, Answer answer);
+  void read(kv::Transaction transaction, Answer answer);
+  void read_serializable(kv::Transaction transaction, Answer answer);
+
+  // Faults.
+  void pause();
+  void resume();
+  void set_clock_offset(std::int64_t offset_ms) { clock_offset_ms_ = offset_ms; }
+  DiskBehaviour& disk() { return disk_behaviour_; }
+  ApplyBehaviour& engine() { return apply_behaviour_; }
+  /// After a change of disk() or engine(): what hung goes on.
+  void wake();
+
+ private:
+  struct Process;
+
+  raft::Options core_options(base::Opening opening);
+  void make_process(std::unique_ptr<storage::MemoryLog> log,
+                    std::unique_ptr<kv::StateMachine> machine, raft::Recovered recovered);
+  LogCompletions log_completions();
+  ApplyCompletions apply_completions();
+  template <class Work>
+  void turn(Work work);
+  /// At once, or once a pause ends.
+  void post(std::function<void()> work);
+  void tick();
+  void end_later(Time delay, bool orderly);
+  void end_process();
+  std::uint64_t take_in(Answer answer);
+
+  // Transport, ClientPort, TraceSink
+  void send(raft::Message message) override { surroundings_.send(std::move(message)); }
+  void finish(std::uint64_t request, server::RequestOutcome outcome) override;
+  void trace(const raft::TraceEvent& event) override;
+
+  const std::size_t number_;
+  const Options& options_;
+  const raft::Configuration configuration_;
+  const NodeSurroundings surroundings_;
+  base::Random random_;
+  std::shared_ptr<storage::MemoryDisk> log_disk_;
+  std::shared_ptr<storage::MemoryStateDisk> state_disk_;
+  DiskBehaviour disk_behaviour_;
+  ApplyBehaviour apply_behaviour_;
+  std::int64_t clock_offset_ms_ = 0;
+  bool paused_ = false;
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace sim

@@ -1,0 +1,41 @@
+#include "tests/sim/options.h"
+
+#include "base/check.h"
+
+namespace sim {
+
+std::string_view name_of(Fault fault) {
+  static constexpr std::array<std::string_view, kFaults> kNames = {
+      "loss",       "delay",      "reset",     "cut-one-way",  "partition", "isolate-leader",
+      "crash-one",  "crash-some", "crash-all", "hang-log",     "slow-log",  "slow-apply",
+      "hang-apply", "fail-log",   "pause",     "clock-offset", "shutdown",  "lose-data"};
+  return kNames.at(static_cast<std::size_t>(fault));
+}
+
+Options draw_options(std::uint64_t seed, std::size_t nodes) {
+  CHECK(nodes == 3 || nodes == 5);
+  base::Random random(seed ^ 0x6f7074696f6e73u);
+  Options options;
+  options.nodes = nodes;
+  // A quarter of the seeds is calm but for crashes; the others mix a third of all faults.
+  const bool calm = random.chance(4);
+  for (std::size_t i = 0; i < kFaults; ++i) options.live[i] = !calm && random.chance(3);
+  if (calm || random.chance(2)) options.set(Fault::kCrashOne);
+  if (random.chance(2)) options.set(Fault::kCrashAll);
+  options.fault_gap.high = random.between(150, 1200) * kMillisecond;
+  options.clients = random.between(3, 7);
+  options.keys = random.between(1, 6);
+  options.think.high = random.between(5, 50) * kMillisecond;
+  options.link_delay.high = random.between(200, 3000);
+  options.sync_delay.high = random.between(300, 6000);
+  options.apply_delay.high = random.between(50, 2000);
+  if (random.chance(2)) options.log_bytes = random.between(2, 40) * 1024;
+  if (random.chance(2)) options.raft.append_bytes = random.between(200, 8000);
+  if (random.chance(2)) options.raft.window_messages = random.between(1, 8);
+  if (random.chance(3)) options.raft.window_bytes = random.between(1000, 20000);
+  if (random.chance(2)) options.raft.cache_bytes = random.between(0, 8) * 1000;
+  if (random.chance(4)) options.raft.uncommitted_bytes = random.between(2000, 40000);
+  return options;
+}
+
+}  // namespace sim

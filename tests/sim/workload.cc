@@ -1,0 +1,298 @@
+#include "tests/sim/workload.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "storage/codec.h"
+
+namespace sim {
+namespace {
+
+constexpr std::size_t kOperationsAKeySet = 250;
+constexpr Range kClientDelay{100, 2 * kMillisecond};
+constexpr Range kBackOff{3 * kMillisecond, 40 * kMillisecond};
+constexpr std::uint64_t kMaxAttempts = 60;
+constexpr std::uint64_t kGiveUpOneIn = 25;  // after a try whose outcome is unknown
+
+}  // namespace
+
+std::string Workload::key_prefix() const {
+  return "k" + std::to_string(history.size() / kOperationsAKeySet) + "-";
+}
+std::string Workload::key(std::uint64_t number) const {
+  return key_prefix() + std::to_string(number);
+}
+std::string Workload::new_value() {
+  std::string value = "v" + std::to_string(next_value++);
+  if (random.chance(20)) value.append(random.below(3000), '.');
+  return value;
+}
+
+Client::Client(Workload& workload, std::uint64_t id)
+    : workload_(workload), id_(id), random_(workload.random.next()) {
+  target_ = random_.below(workload_.nodes.size());
+}
+
+// ---- What to do ----
+
+void Client::begin() {
+  workload_.queue.after(workload_.options.think.draw(random_), [this] { next(); });
+}
+
+void Client::next() {
+  if (workload_.stopping && !done_) return;
+  CHECK(!busy_, "one operation at a time");
+  busy_ = true;
+  first_attempt_ = attempt_ + 1;
+  if (!session_) {
+    opening_ = true;
+    return attempt();
+  }
+  choose();
+  attempt();
+}
+
+void Client::choose() {
+  current_ = workload_.history.size();
+  Operation operation;
+  operation.client = id_;
+  operation.invoked = workload_.queue.now();
+  operation.key = workload_.key(random_.below(workload_.options.keys));
+  const std::uint64_t die = random_.below(100);
+  if (die < 55) {
+    choose_write(operation, die);
+  } else if (die < 85) {
+    operation.verb = Verb::kGet;
+    keys_ = {operation.key};
+  } else if (die < 93) {
+    operation.verb = Verb::kStaleGet;
+    keys_ = {operation.key};
+  } else {
+    operation.verb = Verb::kRange;
+    operation.key = workload_.key_prefix();
+    operation.end = operation.key + "~";
+    keys_.clear();
+    for (std::size_t i = 0; i < workload_.options.keys; ++i) keys_.push_back(workload_.key(i));
+  }
+  transaction_ = transaction_of(operation);
+  workload_.history.push_back(std::move(operation));
+  workload_.writes.emplace_back(session_, sequence_);
+}
+
+void Client::choose_write(Operation& operation, std::uint64_t die) {
+  ++sequence_;
+  keys_ = {operation.key};
+  if (die < 30) {
+    operation.verb = Verb::kPut;
+    operation.value = workload_.new_value();
+    operation.asked_previous = random_.chance(2);
+  } else if (die < 48) {
+    operation.verb = Verb::kCas;
+    operation.value = workload_.new_value();
+    const auto known = known_.find(operation.key);
+    if (known != known_.end()) operation.expected = known->second;
+  } else {
+    operation.verb = Verb::kDelete;
+    operation.asked_previous = true;
+  }
+}
+
+void Client::read_everything(const std::vector<std::string>& keys, std::function<void()> done) {
+  done_ = std::move(done);
+  busy_ = true;
+  first_attempt_ = attempt_ + 1;
+  Operation operation;
+  operation.client = id_;
+  operation.invoked = workload_.queue.now();
+  operation.verb = Verb::kRange;
+  operation.key = "k";
+  operation.end = "l";
+  keys_ = keys;
+  transaction_ = transaction_of(operation);
+  current_ = workload_.history.size();
+  workload_.history.push_back(std::move(operation));
+  workload_.writes.emplace_back();
+  attempt();
+}
+
+kv::Transaction Client::transaction_of(const Operation& operation) const {
+  kv::Transaction transaction;
+  const kv::RangeOperation get{{operation.key, operation.end}};
+  switch (operation.verb) {
+    case Verb::kPut:
+      transaction.then = {
+          kv::PutOperation{operation.key, operation.value, operation.asked_previous}};
+      break;
+    case Verb::kDelete:
+      transaction.then = {kv::DeleteOperation{{operation.key, ""}, true}};
+      break;
+    case Verb::kCas: {
+      kv::Compare compare{operation.key};
+      if (operation.expected) {
+        compare.target = kv::CompareTarget::kValue;
+        compare.value = *operation.expected;
+      }
+      transaction.compares = {compare};
+      transaction.then = {kv::PutOperation{operation.key, operation.value, false}};
+      transaction.otherwise = {get};
+      break;
+    }
+    case Verb::kGet:
+    case Verb::kStaleGet:
+    case Verb::kRange:
+      transaction.then = {get};
+      break;
+  }
+  return transaction;
+}
+
+// ---- Tries ----
+
+void Client::attempt() {
+  const Attempt attempt = ++attempt_;
+  workload_.queue.after(kClientDelay.draw(random_), [this, attempt] { send(attempt); });
+  workload_.queue.after(workload_.options.client_timeout.draw(random_),
+                        [this, attempt] { on_timeout(attempt); });
+}
+
+void Client::send(Attempt attempt) {
+  if (!busy_ || attempt != attempt_) return;
+  Node& node = *workload_.nodes[target_];
+  const Node::Answer answer = [this, attempt](const server::RequestOutcome& outcome) {
+    workload_.queue.after(kClientDelay.draw(random_),
+                          [this, attempt, outcome] { on_answer(attempt, outcome); });
+  };
+  if (!node.running()) {
+    target_ = random_.below(workload_.nodes.size());
+    return try_again(kBackOff.draw(random_));
+  }
+  if (opening_) return node.write(storage::encode(kv::OpenSession()), answer);
+  const Verb verb = operation().verb;
+  if (verb == Verb::kStaleGet) return node.read_serializable(transaction_, answer);
+  if (!operation().writes()) return node.read(transaction_, answer);
+  const kv::Write write{session_, sequence_, sequence_, transaction_};
+  node.write(storage::encode(write), answer);
+}
+
+void Client::try_again(Time delay) {
+  const Attempt attempt_that_ended = attempt_++;
+  workload_.queue.after(delay, [this, attempt_that_ended] {
+    if (!busy_ || attempt_ != attempt_that_ended + 1) return;
+    if (attempt_ - first_attempt_ > kMaxAttempts && !done_) return give_up();
+    attempt();
+  });
+}
+
+void Client::on_timeout(Attempt attempt) {
+  if (!busy_ || attempt != attempt_) return;
+  workload_.journal.count("client time-out");
+  target_ = random_.below(workload_.nodes.size());
+  if (!done_ && random_.chance(kGiveUpOneIn)) return give_up();
+  if (workload_.options.mistakes.retry_as_new) ++sequence_;
+  try_again(kBackOff.draw(random_));
+}
+
+/// The operation stays open, and so its session is never used again.
+void Client::give_up() {
+  workload_.journal.count("client gave up");
+  busy_ = false;
+  opening_ = false;
+  session_ = base::SessionId();
+  sequence_ = 0;
+  begin();
+}
+
+void Client::on_answer(Attempt attempt, const server::RequestOutcome& outcome) {
+  if (!busy_ || attempt < first_attempt_) return;
+  if (outcome.status.is_ok()) {
+    if (outcome.is_read || outcome.reply.code == base::Code::kOk) return complete(outcome);
+    return workload_.journal.violation("client " + std::to_string(id_) + " is answered " +
+                                       std::string(base::traits(outcome.reply.code).name) + ": " +
+                                       outcome.reply.detail);
+  }
+  if (attempt != attempt_) return;
+  workload_.journal.count("answer " + std::string(base::traits(outcome.status.code()).name));
+  if (!outcome.status.retryable() && outcome.status.applied() != base::Applied::kUnknown &&
+      outcome.status.code() != base::Code::kQuarantined) {
+    return workload_.journal.violation("client " + std::to_string(id_) +
+                                       " is refused for good: " + outcome.status.to_string());
+  }
+  const bool unknown = outcome.status.applied() == base::Applied::kUnknown;
+  if (unknown && !done_ && random_.chance(kGiveUpOneIn)) return give_up();
+  if (unknown && workload_.options.mistakes.retry_as_new) ++sequence_;
+  const bool hint = outcome.leader && Node::id_of(target_) != outcome.leader;
+  target_ = hint ? outcome.leader.value - 1 : random_.below(workload_.nodes.size());
+  try_again(hint ? 0 : kBackOff.draw(random_));
+}
+
+// ---- Ends ----
+
+void Client::complete(const server::RequestOutcome& outcome) {
+  busy_ = false;
+  if (std::exchange(opening_, false)) {
+    session_ = outcome.reply.session;
+    sequence_ = 0;
+    return begin();
+  }
+  Operation& done = operation();
+  done.returned = workload_.queue.now();
+  done.shown = outcome.header.revision;
+  done.time = outcome.header.time;
+  const kv::TransactionResult& result = outcome.is_read ? outcome.result : outcome.reply.result;
+  done.revision = result.revision;
+  if (done.writes()) {
+    complete_write(done, result);
+  } else {
+    note_seen(done, result);
+  }
+  workload_.journal.count("operation done");
+  if (workload_.journal.wants_lines()) workload_.journal.line(to_string(done));
+  if (done_) return done_();
+  begin();
+}
+
+void Client::complete_write(Operation& done, const kv::TransactionResult& result) {
+  if (done.verb == Verb::kDelete) {
+    done.wrote = std::get<kv::DeleteResult>(result.results.at(0)).deleted > 0;
+  } else {
+    done.wrote = result.succeeded;
+  }
+  if (done.verb != Verb::kCas || !done.wrote) {
+    note_seen(done, result);
+  }
+  if (done.wrote) {
+    known_[done.key] = done.verb == Verb::kDelete ? std::nullopt : std::optional(done.value);
+  }
+  workload_.checks.acknowledged(session_, sequence_, {result.succeeded, done.wrote, done.revision});
+}
+
+/// What a reply says of each key that was asked for.
+void Client::note_seen(Operation& done, const kv::TransactionResult& result) {
+  if (done.verb == Verb::kPut && !done.asked_previous) return;
+  std::map<std::string, const kv::KeyValue*> found;
+  const kv::OperationResult& first = result.results.at(0);
+  if (const auto* range = std::get_if<kv::RangeResult>(&first)) {
+    for (const auto& item : range->items) found[item.key] = &item;
+    if (range->more) return workload_.journal.violation("a range was cut short");
+  } else if (const auto* put = std::get_if<kv::PutResult>(&first)) {
+    if (put->previous) found[put->previous->key] = &*put->previous;
+  } else {
+    for (const auto& item : std::get<kv::DeleteResult>(first).previous) found[item.key] = &item;
+  }
+  for (const auto& [key, item] : found) {
+    if (keys_.size() == 1 && key != keys_[0]) {
+      workload_.journal.violation("a reply holds " + key + ", which was not asked for");
+    }
+  }
+  for (const std::string& key : keys_) {
+    const auto at = found.find(key);
+    if (at == found.end()) {
+      done.seen.push_back({key, std::nullopt, base::Revision()});
+    } else {
+      done.seen.push_back({key, at->second->value, at->second->modify_revision});
+    }
+    if (done.verb != Verb::kStaleGet) known_[key] = done.seen.back().value;
+  }
+}
+
+}  // namespace sim
