@@ -127,6 +127,7 @@ base::Result<raft::Recovered> reconcile(LogStore& log, const kv::Position& posit
   recovered.metas = contents.metas;
   recovered.entries = std::move(entries).value();
   recovered.applied = position.applied;
+  recovered.applied_time = position.time;
   recovered.configuration = std::move(configuration).value();
   recovered.quarantined = reason.has_value();
   recovered.quarantine_reason = reason.value_or("");

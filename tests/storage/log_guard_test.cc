@@ -175,6 +175,14 @@ TEST(FindLoss, NothingLost) {
   EXPECT_EQ(find_loss(whole_log(), evidence({{2, 15}, Index(15), Term(4)})), std::nullopt);
 }
 
+TEST(FindLoss, DamageIsALossEvenWhereEveryOrdinalIsThere) {
+  WholeLog log = whole_log();
+  log.damage = "the log's term and vote is missing";
+  const auto loss = find_loss(log, evidence({{2, 15}, Index(15), Term(4)}));
+  ASSERT_TRUE(loss.has_value());
+  EXPECT_NE(loss->find(*log.damage), std::string::npos);
+}
+
 TEST(FindLoss, AnOlderWatermarkAndAnyLastIndexUnderALowerOrdinalAreFine) {
   // A truncation since: the log was longer then.
   EXPECT_EQ(find_loss(whole_log(), evidence({{2, 14}, Index(40), Term(3)})), std::nullopt);

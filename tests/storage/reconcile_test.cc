@@ -59,8 +59,11 @@ class ReconcileTest : public testing::Test {
 };
 
 TEST_F(ReconcileTest, LoadsWhatMustBeAppliedAgain) {
-  auto recovered = run(applied(Index(7)));
+  kv::Position position = applied(Index(7));
+  position.time = base::HybridTime(5000, 1);
+  auto recovered = run(position);
   ASSERT_TRUE(recovered.is_ok()) << recovered.status().to_string();
+  EXPECT_EQ(recovered->applied_time, position.time);
   EXPECT_EQ(recovered->applied, Index(7));
   EXPECT_EQ(recovered->first, Index(1));
   EXPECT_EQ(recovered->metas.size(), 10u);

@@ -1,6 +1,7 @@
 // What the guard says of damaged logs. The oracle is the same everywhere: an opening either finds
 // every byte that was synced, or says that it does not, having kept the evidence; and a log that
 // only lost what was never synced starts without alarm.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -382,6 +383,26 @@ TEST(RocksLogDamage, ACrashBeforeTheVerdictHidesNothing) {
     delete db;
   }
   EXPECT_EQ(judge(copy, original), Verdict::kQuarantined);
+}
+
+/// What rots while the log is open is found by whoever loads it.
+TEST(RocksLogDamage, AnEntryThatRotsUnderAnOpenLogCannotBeLoaded) {
+  LogHost host;
+  {
+    auto log = host.open();
+    LogWriter writer(*log);
+    fill(*log, writer, 50, 1000);
+  }
+  auto log = host.open();  // the entries are in a table now
+  ASSERT_TRUE(log->load(Index(1), Index(50), 1 << 20).is_ok());
+  for (const auto& file : fs::directory_iterator(host.log_directory())) {
+    if (file.path().extension() != ".sst") continue;
+    // In place: RocksDB has the file open.
+    auto opened = storage::File::open(file.path(), O_WRONLY);
+    ASSERT_TRUE(storage::write_at(opened.value(), file.path(), "rot", 20000).is_ok());
+  }
+  auto loaded = log->load(Index(1), Index(50), 1 << 20);
+  EXPECT_EQ(loaded.status().code(), base::Code::kCorrupt) << loaded.status().to_string();
 }
 
 TEST(RocksLogDamage, EvidenceOfACleanOpeningIsRemovedWithTheFirstSyncOfTheWatermark) {
