@@ -101,7 +101,7 @@ void Core::Impl::tick_once() {
 /// of its leader's silence, is void. Pending work is not to blame either.
 void Core::Impl::slept(std::uint32_t ticks) {
   for (auto& [id, peer] : peers_) peer.silent_ticks += ticks;
-  const std::string why = "slept for " + std::to_string(ticks) + " ticks";
+  const std::string why = "slept for " + milliseconds(ticks);
   if (follower() == nullptr) {
     become_follower(term(), MemberId(), why);
   } else {

@@ -25,6 +25,7 @@ struct Options {
   Incarnation incarnation;
   Opening opening;
   std::uint64_t seed = 1;
+  std::uint32_t tick_ms = 10;  // only for the words of reasons; the core counts ticks
   std::uint32_t heartbeat_ticks = 5;
   std::uint32_t election_ticks = 30;      // T; timers are uniform in [T, 2T)
   std::uint32_t check_quorum_ticks = 60;  // 2T

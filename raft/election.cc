@@ -280,7 +280,7 @@ MemberId Core::Impl::successor() const {
 
 /// Called whenever pending work aged, completed, or the detectors outside spoke.
 void Core::Impl::review_health() {
-  const std::string reason = stall_.reason(options_.stall_ticks);
+  const std::string reason = stall_.reason(options_.stall_ticks, options_.tick_ms);
   if (reason.empty()) {
     if (stalled_) trace(TraceKind::kRecovered, Index(), MemberId(), stall_reason_);
     stalled_ = false;

@@ -102,6 +102,10 @@ class Core::Impl {
   void release_messages();
   void note_leader();
   Watermarks watermarks() const;
+  /// Ticks in words: "600 ms".
+  std::string milliseconds(std::uint32_t ticks) const {
+    return std::to_string(std::uint64_t{ticks} * options_.tick_ms) + " ms";
+  }
 
   // ---- core.cc: sending, the one place ----
   Outgoing& send(MemberId to, MessageBody body);

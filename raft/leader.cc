@@ -23,7 +23,7 @@ void Core::Impl::tick_leader() {
   }
   if (!has_quorum()) {
     become_follower(term(), MemberId(),
-                    "no quorum for " + std::to_string(options_.check_quorum_ticks) + " ticks");
+                    "no quorum for " + milliseconds(options_.check_quorum_ticks));
     return;
   }
   if (++lead.heartbeat_ticks >= options_.heartbeat_ticks) send_heartbeats();

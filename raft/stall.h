@@ -27,7 +27,7 @@ struct Stall {
   std::string unfit_reason;  // likewise
 
   /// Why this member is stalled, in plain words; empty if it is not.
-  std::string reason(std::uint32_t stall_ticks) const;
+  std::string reason(std::uint32_t stall_ticks, std::uint32_t tick_ms) const;
 };
 
 }  // namespace raft

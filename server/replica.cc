@@ -523,9 +523,11 @@ ReplicaStatus Replica::Impl::status() const {
 }
 
 Replica::Replica(ReplicaOptions options, raft::Options core_options, raft::Recovered recovered,
-                 kv::Position position, ReplicaPorts ports)
-    : impl_(std::make_unique<Impl>(options, core_options, std::move(recovered), std::move(position),
-                                   ports)) {}
+                 kv::Position position, ReplicaPorts ports) {
+  core_options.tick_ms = options.tick_ms;
+  impl_ = std::make_unique<Impl>(options, core_options, std::move(recovered), std::move(position),
+                                 ports);
+}
 Replica::~Replica() = default;
 
 void Replica::advance(std::uint64_t steady_ms, std::uint64_t wall_ms) {

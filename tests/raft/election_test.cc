@@ -233,7 +233,7 @@ TEST(Election, ALeaderThatSleptStepsDownBeforeAnythingElse) {
   EXPECT_EQ(cluster.status(leader).role, Role::kFollower);
   EXPECT_TRUE(output.send.empty());
   EXPECT_EQ(cluster.node(leader).reads[read].code, base::Code::kNotLeader);
-  EXPECT_EQ(cluster.status(leader).step_down_reason, "slept for 31 ticks");
+  EXPECT_EQ(cluster.status(leader).step_down_reason, "slept for 310 ms");
 }
 
 TEST(Election, AFollowerThatSleptBeginsItsTimerAnew) {

@@ -34,7 +34,7 @@ TEST_F(ProgressOfLeaders, AHungLogCostsTheLeadershipWithinTwoTimeouts) {
   const std::uint32_t ticks = until_another_leads(300);
   EXPECT_LE(ticks, 62u);
   EXPECT_EQ(cluster->status(leader).step_down_reason,
-            "log sync pending for 60 ticks without a completion");
+            "log sync pending for 600 ms without a completion");
   EXPECT_TRUE(cluster->status(leader).stalled);
   // It neither campaigns nor helps anyone to, until a write completes.
   const std::uint64_t was = leader;
@@ -55,7 +55,7 @@ TEST_F(ProgressOfLeaders, AHungApplyDoesTheSame) {
   cluster->propose(leader, "value");
   EXPECT_LE(until_another_leads(300), 63u);
   EXPECT_EQ(cluster->status(leader).step_down_reason,
-            "apply pending for 60 ticks without a completion");
+            "apply pending for 600 ms without a completion");
   cluster->node(leader).hang_apply = false;
   cluster->run(10);
   EXPECT_FALSE(cluster->status(leader).stalled);
