@@ -54,6 +54,10 @@ class Socket : public std::enable_shared_from_this<Socket> {
   bool open() const { return open_; }
   /// Resolves when the socket has failed or was closed.
   kj::Promise<void> on_close() { return closed_.addBranch(); }
+  /// Memory held by the buffers.
+  std::size_t buffer_bytes() const {
+    return read_buffer_.capacity() + write_buffer_.capacity() + writing_.capacity();
+  }
   /// How often bytes were given to the kernel.
   std::uint64_t flushes() const { return flushes_; }
   /// Kept until the socket is gone: for counting connections.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <capnp/message.h>
+#include <capnp/orphan.h>
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 
@@ -134,6 +135,34 @@ struct Writer {
   }
 };
 
+/// What a body occupies at most, without its table.
+std::size_t body_words(const raft::MessageBody& body) {
+  constexpr std::size_t kFixedWords = 64;  // every message, but for the entries of AppendEntries
+  const auto* append = std::get_if<raft::AppendEntries>(&body);
+  if (append == nullptr) return kFixedWords;
+  std::size_t words = kFixedWords;
+  for (const auto& entry : append->entries) {
+    words += capnp::sizeInWords<schema::Entry>() + (entry->payload.size() + 7) / 8;
+  }
+  return words;
+}
+
+/// Builds the body where it will lie in the envelope, as a flat message: a table of one segment,
+/// then the segment.
+void write_body(const raft::MessageBody& body, schema::Envelope::Builder to) {
+  const std::size_t most = body_words(body);
+  auto orphan = capnp::Orphanage::getForMessageContaining(to).newOrphan<capnp::Data>(
+      static_cast<kj::uint>((1 + most) * sizeof(capnp::word)));
+  kj::byte* table = orphan.get().begin();
+  capnp::FlatMessageBuilder builder(
+      kj::arrayPtr(reinterpret_cast<capnp::word*>(table + sizeof(capnp::word)), most));
+  std::visit(Writer{builder.initRoot<schema::Body>()}, body);
+  const std::size_t used = builder.getSegmentsForOutput()[0].size();
+  for (int i = 0; i < 4; ++i) table[4 + i] = static_cast<kj::byte>(used >> (8 * i));
+  orphan.truncate(static_cast<kj::uint>((1 + used) * sizeof(capnp::word)));
+  to.adoptBody(kj::mv(orphan));
+}
+
 std::optional<raft::AppendEntries> read(schema::AppendEntries::Reader from) {
   raft::AppendEntries to;
   to.previous_index = base::Index(from.getPreviousIndex());
@@ -141,8 +170,12 @@ std::optional<raft::AppendEntries> read(schema::AppendEntries::Reader from) {
   to.previous_hash = base::ChainHash{from.getPreviousHash()};
   to.commit = base::Index(from.getCommit());
   to.cut_floor = base::Index(from.getCutFloor());
-  for (auto in : from.getEntries()) {
+  const auto entries = from.getEntries();
+  to.entries.reserve(entries.size());
+  for (auto in : entries) {
     if (in.getKind() > static_cast<std::uint8_t>(raft::EntryKind::kConfiguration)) return {};
+    // Also keeps a list of empty structs, which costs its sender nothing, from becoming entries.
+    if (in.getIndex() != from.getPreviousIndex() + 1 + to.entries.size()) return {};
     auto entry = std::make_shared<raft::Entry>();
     entry->term = base::Term(in.getTerm());
     entry->index = base::Index(in.getIndex());
@@ -206,14 +239,29 @@ std::optional<raft::MessageBody> read(schema::Body::Reader from) {
   return {};
 }
 
-/// The body's bytes lie at any address inside the envelope, words must not.
+/// The words of a body, where they lie or, if that is no place for words, copied.
+struct BodyWords {
+  explicit BodyWords(capnp::Data::Reader bytes) {
+    const std::size_t count = bytes.size() / sizeof(capnp::word);
+    if (reinterpret_cast<std::uintptr_t>(bytes.begin()) % alignof(capnp::word) == 0) {
+      words = {reinterpret_cast<const capnp::word*>(bytes.begin()), count};
+      return;
+    }
+    copy = kj::heapArray<capnp::word>(count);
+    std::memcpy(copy.begin(), bytes.begin(), copy.size() * sizeof(capnp::word));
+    words = copy;
+  }
+  kj::Array<capnp::word> copy;
+  kj::ArrayPtr<const capnp::word> words;
+};
+
 std::optional<raft::MessageBody> read_body(capnp::Data::Reader bytes) {
   if (bytes.size() % sizeof(capnp::word) != 0) return {};
-  auto words = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));
-  std::memcpy(words.begin(), bytes.begin(), bytes.size());
+  const BodyWords body(bytes);
   capnp::ReaderOptions options;
-  options.traversalLimitInWords = 4 * words.size() + 1024;
-  capnp::FlatArrayMessageReader reader(words, options);
+  // Everything is read once. More would let small messages claim to be large.
+  options.traversalLimitInWords = body.words.size();
+  capnp::FlatArrayMessageReader reader(body.words, options);
   return read(reader.getRoot<schema::Body>());
 }
 
@@ -267,6 +315,11 @@ std::uint64_t checksum(schema::Envelope::Reader envelope) {
       .value();
 }
 
+std::size_t envelope_bytes(const raft::Message& message) {
+  constexpr std::size_t kEnvelopeWords = 64;  // with what a call adds to it
+  return (kEnvelopeWords + body_words(message.body)) * sizeof(capnp::word);
+}
+
 void encode(const raft::Message& message, base::ClusterId cluster, schema::Envelope::Builder to) {
   to.setCluster(cluster.value);
   to.setFrom(message.from.value);
@@ -278,11 +331,7 @@ void encode(const raft::Message& message, base::ClusterId cluster, schema::Envel
   put(message.recovered, to.initRecovered());
   to.setLane(static_cast<std::uint8_t>(raft::lane_of(message)));
   to.setTerm(message.term.value);
-  const auto first_words = static_cast<kj::uint>(raft::size_bytes(message) / 8 + 64);
-  capnp::MallocMessageBuilder body(first_words);
-  std::visit(Writer{body.initRoot<schema::Body>()}, message.body);
-  const auto words = capnp::messageToFlatArray(body);
-  to.setBody(words.asBytes());
+  write_body(message.body, to);
   to.setChecksum(checksum(to.asReader()));
 }
 

@@ -1,6 +1,7 @@
 // raft::Message to schema/peer.capnp and back, with the envelope's checksum. Any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/ids.h"
@@ -10,6 +11,10 @@
 
 namespace net::peer {
 
+/// At least what the message occupies as an envelope on the wire, in bytes.
+std::size_t envelope_bytes(const raft::Message& message);
+
+/// The body is built in place: payloads are copied once.
 void encode(const raft::Message& message, base::ClusterId cluster, schema::Envelope::Builder to);
 
 /// What an envelope's checksum must be: XXH3-64 over its other fields and the body's bytes.

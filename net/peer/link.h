@@ -16,24 +16,30 @@ namespace net::peer {
 /// Invariants:
 /// - at most queue_bytes are under way: sent, and not yet answered by the peer's deliver();
 /// - `up` and `down` are called in turns, `up` first.
-/// A link on which nothing was answered for kSilentMs although something is under way is closed and
+/// It is up once the peer's loop has answered on it: the kernel accepts for a stopped process too.
+///
+/// A link on which nothing was answered for silent_ms although something is under way is closed and
 /// dialled again: a peer that hung or was cut off must not pin memory, and after a healed cut a new
-/// connection works at once where the old one waits for TCP. By then, several election timeouts,
-/// the silence itself has long been acted upon, so that its link_down adds nothing.
+/// connection works at once where the old one waits for TCP. That silence is several election
+/// timeouts long, so it has long been acted upon and the link_down adds nothing. It is counted in
+/// checks, not read from a clock: a loop that slept itself has made none, and blames nobody.
 class Link : private kj::TaskSet::ErrorHandler {
  public:
+  static constexpr std::uint32_t kCheckMs = 100;
+
   Link(Loop& loop, const LinksOptions& options, const PeerAddress& peer, std::size_t queue_bytes,
        std::uint64_t seed, std::function<void()> up, std::function<void()> down);
   ~Link() noexcept(false);
 
-  /// Returns false if the link is down or full; the message is lost then.
+  /// Returns false if there is no connection or it is full; the message is lost then.
   bool send(const raft::Message& message);
-  /// About every 100 ms.
+  /// Every kCheckMs.
   void check();
 
  private:
   void dial();
   void connected(std::shared_ptr<Socket> socket);
+  void answered();
   void lost();
   void taskFailed(kj::Exception&& exception) override;
 
@@ -48,10 +54,11 @@ class Link : private kj::TaskSet::ErrorHandler {
 
   std::unique_ptr<RpcClient> rpc_;  // null: not connected
   kj::Maybe<schema::Peer::Client> client_;
+  bool is_up_ = false;
   std::uint64_t connection_ = 0;  // counts connections, so that late answers of old ones are told
   std::size_t under_way_bytes_ = 0;
-  kj::TimePoint answered_;             // the last answer, or when something went under way
-  kj::Promise<void> watch_ = nullptr;  // of the connection or the attempt at one
+  std::uint32_t unanswered_checks_ = 0;  // since the last answer, or since something is under way
+  kj::Promise<void> watch_ = nullptr;    // of the attempt at a connection
   kj::TaskSet calls_;
 };
 

@@ -13,7 +13,6 @@ namespace net::peer {
 namespace {
 
 constexpr std::uint32_t kConnectionsPerPeer = 8;  // two are in use; the rest is for redialling
-constexpr std::uint32_t kCheckMs = 100;
 
 class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
  public:
@@ -21,9 +20,8 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
       : loop_(loop),
         options_(std::move(options)),
         callbacks_(std::move(callbacks)),
-        incoming_(*this),
-        alive_(std::make_shared<bool>(true)) {}
-  ~TcpLinks() noexcept(false) override { *alive_ = false; }
+        incoming_(*this) {}
+  ~TcpLinks() noexcept(false) override = default;
 
   base::Status listen() {
     const auto connections =
@@ -47,9 +45,7 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
       peer.bulk = std::make_unique<Link>(
           loop_, options_, address, options_.queue_bytes, ++seed, [] {}, [] {});
     }
-    loop_.every(kCheckMs, [this, alive = alive_] {
-      if (*alive) check();
-    });
+    checks_ = check_again().eagerlyEvaluate(nullptr);
   }
 
   void send(raft::Message message) override {
@@ -66,15 +62,15 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
     return found == peers_.end() ? LinkCounters() : found->second.counters;
   }
 
+  std::uint64_t refused_from_strangers() const override { return strangers_; }
+
   std::uint16_t port() const override { return listener_->port(); }
 
   void deliver(schema::Envelope::Reader envelope) {
     auto message = decode(envelope, options_.cluster, options_.self);
     const auto found = peers_.find(base::MemberId(envelope.getFrom()));
-    // A stranger's id is nobody's counter.
-    if (found == peers_.end()) return;
-    if (!message.is_ok()) {
-      ++found->second.counters.refused;
+    if (!message.is_ok() || found == peers_.end()) {
+      ++(found == peers_.end() ? strangers_ : found->second.counters.refused);
       return;
     }
     ++found->second.counters.received;
@@ -103,11 +99,14 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
   void accept(std::shared_ptr<Socket> socket) {
     incoming_.add(serve_rpc(loop_, std::move(socket), kj::heap<Door>(*this), options_.limits));
   }
-  void check() {
-    for (auto& [id, peer] : peers_) {
-      peer.liveness->check();
-      peer.bulk->check();
-    }
+  kj::Promise<void> check_again() {
+    return loop_.timer().afterDelay(Link::kCheckMs * kj::MILLISECONDS).then([this] {
+      for (auto& [id, peer] : peers_) {
+        peer.liveness->check();
+        peer.bulk->check();
+      }
+      return check_again();
+    });
   }
   void taskFailed(kj::Exception&&) override {}
 
@@ -117,7 +116,8 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
   std::map<base::MemberId, Peer> peers_;
   kj::TaskSet incoming_;
   std::unique_ptr<Listener> listener_;
-  const std::shared_ptr<bool> alive_;  // false once this is gone: the loop's timer outlives it
+  std::uint64_t strangers_ = 0;
+  kj::Promise<void> checks_ = nullptr;
 };
 
 }  // namespace

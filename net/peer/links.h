@@ -28,7 +28,8 @@ struct LinksOptions {
   std::size_t queue_bytes = 16 << 20;  // bulk, a peer; above it messages are dropped
   std::size_t liveness_queue_bytes = 1 << 20;
   std::uint32_t dial_timeout_ms = 500;
-  std::uint32_t backoff_ms = 20;  // doubles to backoff_max_ms, with jitter
+  std::uint32_t silent_ms = 2000;  // nothing answered for so long: closed and dialled again
+  std::uint32_t backoff_ms = 20;   // doubles to backoff_max_ms, with jitter
   std::uint32_t backoff_max_ms = 500;
   std::uint64_t seed = 1;
   ConnectionLimits limits = {.message_bytes = 16 << 20};
@@ -39,24 +40,30 @@ struct LinkCounters {
   std::uint64_t sent = 0, dropped = 0, received = 0, refused = 0;
 };
 
+/// Messages sent in one turn of the loop leave in one write.
 /// Invariants:
 /// - only messages whose checksum, cluster id, `to` and `from` fit are handed on; the rest are
-/// counted
-///   as refused and change nothing;
+///   counted as refused and change nothing;
 /// - link_down is reported for a peer exactly once after each link_up.
 class Links {
  public:
   struct Callbacks {
     std::function<void(raft::Message)> message;
-    std::function<void(base::MemberId)> link_up;    // its liveness connection stands
-    std::function<void(base::MemberId)> link_down;  // it was reset or closed
+    /// Its liveness connection stands, and its loop has answered on it.
+    std::function<void(base::MemberId)> link_up;
+    /// That connection was reset or closed: within milliseconds of the peer's process ending. Never
+    /// for mere silence, but for silent_ms of it, when the connection is closed on this side.
+    std::function<void(base::MemberId)> link_down;
   };
   /// Listens and starts to dial. Errors: as Listener::listen.
   static base::Result<std::unique_ptr<Links>> start(Loop& loop, LinksOptions options,
                                                     Callbacks callbacks);
   virtual ~Links() noexcept(false) = default;
+  /// Dropped and counted if the link is down or full; Raft sends again.
   virtual void send(raft::Message message) = 0;
   virtual LinkCounters counters(base::MemberId peer) const = 0;
+  /// Messages that were refused and name no peer of ours: another cluster's, mostly.
+  virtual std::uint64_t refused_from_strangers() const = 0;
   virtual std::uint16_t port() const = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <kj/async.h>
+#include <kj/debug.h>
 #include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/read.hpp>
@@ -28,11 +29,13 @@ class CountingPeer final : public schema::Peer::Server {
     std::uint64_t delivered = 0;
     std::uint64_t body_bytes = 0;
     bool hold = false;
+    bool fail = false;  // every call, and none but itself
   };
   explicit CountingPeer(std::shared_ptr<Counts> counts) : counts_(std::move(counts)) {}
   kj::Promise<void> deliver(DeliverContext context) override {
     ++counts_->delivered;
     counts_->body_bytes += context.getParams().getEnvelope().getBody().size();
+    KJ_REQUIRE(!counts_->fail, "as planned");
     if (counts_->hold) return kj::NEVER_DONE;
     return kj::READY_NOW;
   }
@@ -43,10 +46,12 @@ class CountingPeer final : public schema::Peer::Server {
 
 class EchoServer : private kj::TaskSet::ErrorHandler {
  public:
-  EchoServer(Loop& loop, ConnectionLimits limits, std::uint32_t max_connections = 100)
+  EchoServer(Loop& loop, ConnectionLimits limits, std::uint32_t max_connections = 100,
+             std::uint16_t port = 0)
       : tasks(*this) {
     auto listening = Listener::listen(
-        loop, {"127.0.0.1", 0}, max_connections, [=, this, &loop](std::shared_ptr<Socket> socket) {
+        loop, {"127.0.0.1", port}, max_connections,
+        [=, this, &loop](std::shared_ptr<Socket> socket) {
           sockets.push_back(socket);
           tasks.add(serve_rpc(loop, std::move(socket), kj::heap<CountingPeer>(counts), limits));
         });
@@ -71,6 +76,34 @@ class EchoServer : private kj::TaskSet::ErrorHandler {
  private:
   void taskFailed(kj::Exception&&) override {}
 };
+
+inline std::unique_ptr<RpcClient> connect(Loop& loop, const Address& to,
+                                          ConnectionLimits limits = {}) {
+  std::unique_ptr<RpcClient> client;
+  const bool in_time = loop.wait(dial(loop, to, 2000).then([&](std::shared_ptr<Socket> socket) {
+    client = RpcClient::make(loop, std::move(socket), limits);
+  }),
+                                 5000);
+  CHECK(in_time && client != nullptr);
+  return client;
+}
+
+inline kj::Own<kj::AsyncIoStream> connect_bytes(Loop& loop, const Address& to) {
+  kj::Own<kj::AsyncIoStream> stream;
+  const bool in_time = loop.wait(dial(loop, to, 2000).then([&](std::shared_ptr<Socket> socket) {
+    stream = byte_stream(std::move(socket));
+  }),
+                                 5000);
+  CHECK(in_time);
+  return stream;
+}
+
+inline kj::Promise<void> deliver(schema::Peer::Client peer, std::size_t body_bytes) {
+  auto request = peer.deliverRequest();
+  const std::string body(body_bytes, 'x');
+  request.initEnvelope().setBody({reinterpret_cast<const kj::byte*>(body.data()), body.size()});
+  return request.send().ignoreResult();
+}
 
 /// Runs the loop until `condition` holds; false after `timeout_ms`.
 inline bool run_until(Loop& loop, std::function<bool()> condition, int timeout_ms = 10000) {

@@ -1,7 +1,9 @@
 #include "net/loop.h"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -89,6 +91,60 @@ TEST(Loop, EveryRepeatsUntilTheLoopGoes) {
     loop.run();
   }
   EXPECT_EQ(calls, 3);
+}
+
+TEST(Loop, AStopThatCameFirstEndsTheNextRun) {
+  Loop loop;
+  loop.stop();
+  EXPECT_FALSE(loop.wait(kj::NEVER_DONE, 60000));
+  loop.run();
+  // Used up: the loop runs again.
+  EXPECT_TRUE(loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS), 10000));
+}
+
+TEST(Loop, WhatWasPostedAndDidNotRunIsDroppedWithTheLoop) {
+  auto held = std::make_shared<int>(0);
+  bool ran = false;
+  {
+    Loop loop;
+    loop.post([&ran, held] { ran = true; });
+    loop.every(1, [&ran, held] { ran = true; });
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));  // so that the timer has expired
+  }
+  EXPECT_FALSE(ran);
+  EXPECT_EQ(held.use_count(), 1);
+}
+
+TEST(LoopDeathTest, WaitingWithinAHandlerIsABug) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_DEATH(
+      {
+        Loop loop;
+        loop.post([&] { loop.wait(kj::READY_NOW, 10); });
+        loop.wait(kj::NEVER_DONE, 10000);
+      },
+      "may not be run from within itself");
+}
+
+/// A task that takes 4 ms of its 10 must not push the next ones back. A loaded machine may spoil an
+/// attempt, but cannot make a drifting timer keep its pace.
+TEST(Loop, EveryDoesNotDriftUnderLoad) {
+  using Clock = std::chrono::steady_clock;
+  Clock::duration best = Clock::duration::max();
+  for (int attempt = 0; attempt < 10 && best > std::chrono::milliseconds(380); ++attempt) {
+    Loop loop;
+    int calls = 0;
+    const auto begin = Clock::now();
+    loop.every(10, [&] {
+      const auto until = Clock::now() + std::chrono::milliseconds(4);
+      while (Clock::now() < until) {
+      }
+      if (++calls == 30) loop.stop();
+    });
+    loop.run();
+    best = std::min(best, Clock::now() - begin);
+  }
+  EXPECT_LE(best, std::chrono::milliseconds(380));
 }
 
 }  // namespace
