@@ -35,6 +35,7 @@ net::peer::LinksOptions links_options(const Config& config, std::uint64_t seed) 
   options.self = config.self;
   options.listen = config.listen_peer;
   options.seed = seed;
+  options.silent_ms *= config.time_scale;
   for (const auto& member : config.members) {
     if (member.id != config.self) options.peers.push_back({member.id, member.peer});
   }
