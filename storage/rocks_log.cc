@@ -102,10 +102,6 @@ base::Result<std::vector<raft::EntryPtr>> RocksLog::load(base::Index from, base:
     auto decoded = decode_entry(index, row->value().ToStringView());
     if (!decoded) break;
     if (!loaded.empty() && bytes + decoded->entry->size_bytes() > limit_bytes) return loaded;
-    if (!loaded.empty() &&
-        raft::chain_hash(loaded.back()->hash, *decoded->entry) != decoded->entry->hash) {
-      break;
-    }
     bytes += decoded->entry->size_bytes();
     loaded.push_back(std::move(decoded->entry));
   }

@@ -18,6 +18,12 @@ using base::Term;
 using conformance::LogWriter;
 using namespace std::chrono_literals;
 
+/// Heals at the end of a test that failed, so that it fails and does not hang.
+struct Heal {
+  storage::FaultSwitches& faults;
+  ~Heal() { faults.hang_log_sync = false; }
+};
+
 /// Waits until the fault has caught this many syncs.
 bool wait_for_hung(const storage::FaultSwitches& faults, std::uint64_t count) {
   const auto deadline = std::chrono::steady_clock::now() + 20s;
@@ -39,6 +45,7 @@ TEST(HungLogSync, AnAppendHangsUntilTheHeal) {
   faults.hang_log_sync = true;
   const auto request = writer.append({"hangs"});
   auto hung = std::async(std::launch::async, [&] { return log->append({&request, 1}); });
+  const Heal heal{faults};
   ASSERT_TRUE(wait_for_hung(faults, 1));
   EXPECT_EQ(hung.wait_for(200ms), std::future_status::timeout)
       << "it returned while it should hang";
@@ -61,6 +68,7 @@ TEST(HungLogSync, TheWatermarksSyncHangsToo) {
   auto log = host.open(&faults);
   faults.hang_log_sync = true;
   auto hung = std::async(std::launch::async, [&] { return log->sync_watermark(); });
+  const Heal heal{faults};
   ASSERT_TRUE(wait_for_hung(faults, 1));
   EXPECT_EQ(hung.wait_for(100ms), std::future_status::timeout);
   faults.hang_log_sync = false;
