@@ -4,9 +4,19 @@
 
 namespace client {
 
-std::string describe(const kj::Exception& exception) {
+std::string describe(const kj::Exception& exception, const std::string& address) {
   const auto text = exception.getDescription();
-  std::string description(text.begin(), text.size());
+  const std::string all(text.begin(), text.size());
+  std::string description;
+  // "what; expression = value; …": the value is what matters.
+  for (std::size_t from = 0; from < all.size();) {
+    const std::size_t end = std::min(all.find("; ", from), all.size());
+    std::string part = all.substr(from, end - from);
+    from = end + 2;
+    if (const auto equals = part.find(" = "); !description.empty() && equals != std::string::npos)
+      part.erase(0, equals + 3);
+    if (part != address) description += (description.empty() ? "" : ": ") + part;
+  }
   return description.empty() ? "connection lost" : description;
 }
 
@@ -33,7 +43,7 @@ void Channel::dial() {
     watches_.push_back(
         net::dial(loop_, address_, options_.dial_timeout_ms)
             .then([this](std::shared_ptr<net::Socket> socket) { dialled(std::move(socket)); })
-            .eagerlyEvaluate([this](kj::Exception&& e) { broke(describe(e)); }));
+            .eagerlyEvaluate([this](kj::Exception&& e) { broke(describe(e, name_)); }));
   }
 }
 
@@ -42,10 +52,11 @@ void Channel::dialled(std::shared_ptr<net::Socket> socket) {
   connections_.push_back(net::RpcClient::make(loop_, std::move(socket), net::ConnectionLimits{}));
   members_.push_back(connections_.back()->bootstrap().castAs<schema::Holdfast>());
   room_ += options_.submits_in_flight;
-  watches_.push_back(connections_.back()
-                         ->on_disconnect()
-                         .then([this] { broke("the connection was closed"); })
-                         .eagerlyEvaluate([this](kj::Exception&& e) { broke(describe(e)); }));
+  watches_.push_back(
+      connections_.back()
+          ->on_disconnect()
+          .then([this] { broke("the connection was closed"); })
+          .eagerlyEvaluate([this](kj::Exception&& e) { broke(describe(e, name_)); }));
   state_ = State::kOpen;
   on_change_(*this);
 }

@@ -81,7 +81,8 @@ class Channel {
   std::vector<kj::Promise<void>> watches_;  // last: cancelled before what they watch goes
 };
 
-/// What a person should read of a failed call or dial, without KJ's source lines.
-std::string describe(const kj::Exception& exception);
+/// What a person should read of a failed call or dial at `address`: without KJ's names of
+/// expressions, and without the address, which callers put before it.
+std::string describe(const kj::Exception& exception, const std::string& address = "");
 
 }  // namespace client

@@ -51,7 +51,7 @@ kj::Promise<Outcome> Dispatcher::submit(CallPtr call) {
   call->id = ++last_id_;
   call->size_bytes = weight(call->transaction);
   call->started_ms = now_ms();
-  call->deadline_ms = call->started_ms + options_.timeout_ms;
+  call->deadline_ms = call->started_ms + options_.timeout_ms + 1;  // now_ms() rounds down
   calls_.emplace(call->id, call);
   enqueue(call);
   arm();

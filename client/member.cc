@@ -33,7 +33,7 @@ kj::Promise<base::Result<T>> ask(net::Loop& loop, const std::string& endpoint,
             return promise.attach(kj::mv(connection));
           })
           .catch_([endpoint](kj::Exception&& e) -> base::Result<T> {
-            return unavailable(endpoint, describe(e));
+            return unavailable(endpoint, describe(e, endpoint));
           });
   auto timeout =
       loop.timer()

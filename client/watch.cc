@@ -56,7 +56,7 @@ void Dispatcher::end_calls(std::uint64_t now) {
 /// Nobody has led for a while (or, for a read that any member takes, nobody has answered), as long
 /// as this call has been waiting: more waiting is not likely to help.
 bool Dispatcher::ends_early(const Call& call, std::uint64_t now) const {
-  if (now < call.started_ms + options_.leaderless_ms) return false;
+  if (now <= call.started_ms + options_.leaderless_ms) return false;
   const std::uint64_t since = now - options_.leaderless_ms;
   if (call.anywhere()) return !endpoints_.heard_since(since);
   return !endpoints_.confirmed() && !endpoints_.leader_seen_since(since);

@@ -21,6 +21,7 @@ struct Raw {
   std::string bench_verb, bench_duration = "10s";
   std::string fault_switch = "on";
   std::string wait = "30s";
+  std::uint32_t time_scale = 1;
 };
 
 void add_global(CLI::App& app, Raw& raw, Arguments& to) {
@@ -32,6 +33,9 @@ void add_global(CLI::App& app, Raw& raw, Arguments& to) {
   app.add_option("--dial-timeout", raw.dial_timeout, "of one connection (default 500ms)")
       ->envname("HOLDFAST_DIAL_TIMEOUT");
   app.add_option("-w,--write-out", raw.format, "simple or json")->envname("HOLDFAST_WRITE_OUT");
+  app.add_option("--time-scale", raw.time_scale, "as the servers' flag: they elect so much slower")
+      ->envname("HOLDFAST_TIME_SCALE")
+      ->check(CLI::Range(1, 100));
   app.add_flag("--hex", to.global.hex, "keys and values are written with \\xNN escapes");
 }
 
@@ -175,6 +179,8 @@ base::Status convert_global(const Raw& raw, Global& to) {
   if (!dial.is_ok()) return bad("--dial-timeout: " + dial.status().detail());
   to.client.timeout_ms = timeout.value();
   to.client.dial_timeout_ms = dial.value();
+  to.client.silence_ms *= raw.time_scale;
+  to.client.leaderless_ms *= raw.time_scale;
   if (raw.format != "simple" && raw.format != "json")
     return bad("--write-out: \"" + raw.format + "\" is not simple or json");
   to.format = raw.format == "json" ? Format::kJson : Format::kSimple;

@@ -48,7 +48,7 @@ struct Place {
   State state;
 
   int failed(const base::Status& status) const {
-    return fail("playground", status, arguments.global.format);
+    return report("playground", status, arguments.global.format);
   }
   int done(const std::string& text) const { return print(stdout, text + "\n", kExitOk); }
   base::Result<State> ask() const { return ask_state(arguments.playground.tag, directory); }
@@ -166,14 +166,14 @@ int print_logs(const Arguments& arguments, const std::string& directory) {
   const PlaygroundArguments& how = arguments.playground;
   auto state = load(directory);
   if (!state.is_ok())
-    return fail("playground", bad("there is no playground \"" + how.tag + "\""),
-                arguments.global.format);
+    return report("playground", bad("there is no playground \"" + how.tag + "\""),
+                  arguments.global.format);
   auto name = how.node == "supervisor" ? base::Result<std::string>(how.node)
                                        : resolve(state.value(), how.node);
-  if (!name.is_ok()) return fail("playground", name.status(), arguments.global.format);
+  if (!name.is_ok()) return report("playground", name.status(), arguments.global.format);
   const std::string path = state.value().log_path(name.value());
   auto text = read_file(path);
-  if (!text.is_ok()) return fail("playground", text.status(), arguments.global.format);
+  if (!text.is_ok()) return report("playground", text.status(), arguments.global.format);
   std::size_t shown = text.value().size();
   int exit_code = print(stdout, last_lines(text.value(), how.lines), kExitOk);
   while (how.follow && exit_code == kExitOk && is_locked(directory)) {
@@ -197,15 +197,18 @@ int down(const Arguments& arguments, const std::string& directory) {
     const bool asked = request(directory, "down").is_ok() && wait_until(kDownMs, gone);
     if (!asked && state.is_ok()) send_signal(state.value().supervisor, SIGKILL);
     if (!wait_until(kKilledMs, gone))
-      return fail("playground down", {base::Code::kTimeout, "\"" + how.tag + "\" does not end"},
-                  arguments.global.format);
+      return report("playground down", {base::Code::kTimeout, "\"" + how.tag + "\" does not end"},
+                    arguments.global.format);
   } else if (!state.is_ok()) {
     std::fprintf(stderr, "holdfast: there is no playground \"%s\"\n", how.tag.c_str());
     return kExitOk;
   }
   if (std::filesystem::exists(directory + "/state.json")) {
     auto lock = Lock::take(directory);
-    if (lock.is_ok() && lock.value().has_value()) clear_stale(directory);
+    if (lock.is_ok() && lock.value().has_value()) {
+      clear_stale(directory);
+      remove_if_empty(directory);
+    }
   }
   const bool kept = state.is_ok() && state.value().keep_data;
   return print(
@@ -289,6 +292,22 @@ std::string not_ready(const State& state, const ClusterStatus& cluster) {
   return why;
 }
 
+int report(const std::string& what, const base::Status& status, Format format) {
+  if (format == Format::kJson) return fail(what, status, format);
+  return print(stderr, "holdfast: " + what + ": " + status.detail() + "\n",
+               base::traits(status.code()).exit_code);
+}
+
+void remove_if_empty(const std::string& directory) {
+  std::error_code error;
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+    files += entry.path().filename() == "lock" ? 0 : 1;
+  if (error || files > 0) return;
+  unlink((directory + "/lock").c_str());
+  std::filesystem::remove(directory, error);
+}
+
 void clear_stale(const std::string& directory) {
   auto state = load(directory);
   std::error_code error;
@@ -306,12 +325,12 @@ int run(const Arguments& arguments) {
   const PlaygroundArguments& how = arguments.playground;
   if (how.action == Action::kUp) return up(arguments);
   auto directory = directory_of(how.tag);
-  if (!directory.is_ok()) return fail("playground", directory.status(), arguments.global.format);
+  if (!directory.is_ok()) return report("playground", directory.status(), arguments.global.format);
   if (how.action == Action::kDown) return down(arguments, directory.value());
   if (how.action == Action::kLogs) return print_logs(arguments, directory.value());
   auto state = ask_state(how.tag, directory.value());
   if (!state.is_ok()) {
-    (void)fail("playground", state.status(), arguments.global.format);
+    (void)report("playground", state.status(), arguments.global.format);
     return kExitFailure;
   }
   return act({arguments, directory.value(), std::move(state).value()});

@@ -24,6 +24,12 @@ base::Result<std::string> resolve(const State& state, const std::string& name);
 /// is ready itself.
 std::string not_ready(const State& state, const ClusterStatus& cluster);
 
+/// Prints what went wrong, in the words of the detail alone: they are the playground's own. Returns
+/// the exit code.
+int report(const std::string& what, const base::Status& status, Format format);
+
+/// Removes a directory that holds nothing but its lock. Requires: the lock is held.
+void remove_if_empty(const std::string& directory);
 /// Ends processes and removes files that a dead supervisor left. Requires: the lock is held.
 void clear_stale(const std::string& directory);
 

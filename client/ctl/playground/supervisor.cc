@@ -14,6 +14,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "client/ctl/playground/playground.h"
+
 namespace client::ctl::playground {
 namespace {
 
@@ -284,13 +286,8 @@ void Supervisor::take_down() {
   save();
   if (!remove_) return;
   if (!state_.keep_data) std::filesystem::remove_all(state_.data, error);
-  // What is kept inside the directory stays; the lock goes last, while it is held.
-  const bool data_inside = state_.data.starts_with(state_.directory + "/");
   unlink(state_.state_path().c_str());
-  if (!state_.keep_data || !data_inside) {
-    unlink((state_.directory + "/lock").c_str());
-    std::filesystem::remove(state_.directory, error);
-  }
+  remove_if_empty(state_.directory);  // data that is kept inside it stays, and it with them
 }
 
 int run_supervisor(int argc, char** argv) {

@@ -226,30 +226,30 @@ int up(const Arguments& arguments) {
   const Format format = arguments.global.format;
   const std::string what = "playground up";
   auto directory = directory_of(how.tag);
-  if (!directory.is_ok()) return fail(what, directory.status(), format);
+  if (!directory.is_ok()) return report(what, directory.status(), format);
   Signals signals;
   State state;
   ProcessId supervisor;
   {
     auto lock = Lock::take(directory.value());
-    if (!lock.is_ok()) return fail(what, lock.status(), format);
+    if (!lock.is_ok()) return report(what, lock.status(), format);
     if (!lock.value().has_value())
-      return fail(what,
-                  bad("\"" + how.tag + "\" is up already; `holdfast playground down --tag " +
-                      how.tag + "` ends it"),
-                  format);
+      return report(what,
+                    bad("\"" + how.tag + "\" is up already; `holdfast playground down --tag " +
+                        how.tag + "` ends it"),
+                    format);
     clear_stale(directory.value());
     auto planned = plan(how, directory.value());
-    if (!planned.is_ok()) return fail(what, planned.status(), format);
+    if (!planned.is_ok()) return report(what, planned.status(), format);
     state = std::move(planned).value();
     auto written = write_plan(state);
-    if (!written.is_ok()) return fail(what, written, format);
+    if (!written.is_ok()) return report(what, written, format);
     lock.value()->inherit();
     auto started = spawn({{self_path(), kSuperviseVerb, state.directory},
                           state.log_path("supervisor"),
                           !how.detach,
                           how.detach});
-    if (!started.is_ok()) return fail(what, started.status(), format);
+    if (!started.is_ok()) return report(what, started.status(), format);
     supervisor = started.value();
   }
   net::Loop loop;
