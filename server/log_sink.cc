@@ -151,6 +151,8 @@ std::string format_line(LogFormat format, LogLevel level, std::uint64_t wall_ms,
   line += ": ";
   append_escaped(line, message);
   for (const auto& field : fields) {
+    const auto* text = std::get_if<std::string>(&field.value);
+    if (text != nullptr && text->empty()) continue;
     line += ' ';
     line += field.name;
     line += '=';

@@ -25,7 +25,8 @@ struct LogField {
 
 /// One line without its end. `wall_ms`: milliseconds since 1970. The JSON form is one object with
 /// level, ts (UTC), node, msg and the fields; bytes that are not printable ASCII are
-/// escaped, so that a line is always one line of valid JSON.
+/// escaped, so that a line is always one line of valid JSON. The console form leaves empty texts
+/// out.
 std::string format_line(LogFormat format, LogLevel level, std::uint64_t wall_ms,
                         std::string_view node, std::string_view message,
                         std::initializer_list<LogField> fields);

@@ -49,8 +49,9 @@ TEST(LogSink, JsonLinesAreValidWhateverTheFieldsHold) {
 }
 
 TEST(LogSink, ConsoleLinesAreOneLine) {
-  const auto line = format_line(LogFormat::kConsole, LogLevel::kInfo, 1'700'000'000'000, "n1",
-                                "stepped-down", {{"reason", std::string("two\nlines")}});
+  const auto line =
+      format_line(LogFormat::kConsole, LogLevel::kInfo, 1'700'000'000'000, "n1", "stepped-down",
+                  {{"peer", std::string()}, {"reason", std::string("two\nlines")}});
   EXPECT_EQ(line, "2023-11-14T22:13:20.000Z info n1: stepped-down reason=\"two\\u000alines\"");
 }
 

@@ -1,4 +1,4 @@
-#include "members.h"
+#include "tests/server/members.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "members.h"
+#include "tests/server/members.h"
 
 namespace server {
 namespace {

@@ -1,4 +1,4 @@
-#include "running_node.h"
+#include "tests/server/running_node.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -167,16 +167,18 @@ Answer Caller::get(const std::string& key, bool serializable, std::uint32_t dead
   return submit({get_call(key, serializable)}, deadline_ms)[0];
 }
 
-bool Caller::wait_for_status(const std::function<bool(schema::MemberStatus::Reader)>& done) {
-  const std::uint64_t end_ms = boot_ms() + kWaitMs;
-  while (boot_ms() < end_ms) {
-    bool liked = false;
-    auto request = client_->bootstrap().castAs<schema::Holdfast>().statusRequest();
-    if (!loop_.wait(request.send().then([&](auto response) { liked = done(response.getStatus()); }),
-                    kWaitMs)) {
-      return false;
-    }
-    if (liked) return true;
+bool Caller::status_is(const Condition& condition) {
+  bool holds = false;
+  auto request = client_->bootstrap().castAs<schema::Holdfast>().statusRequest();
+  EXPECT_TRUE(loop_.wait(
+      request.send().then([&](auto response) { holds = condition(response.getStatus()); }),
+      kWaitMs));
+  return holds;
+}
+
+bool Caller::wait_for_status(const Condition& condition) {
+  for (const std::uint64_t end_ms = boot_ms() + kWaitMs; boot_ms() < end_ms;) {
+    if (status_is(condition)) return true;
     loop_.wait(loop_.timer().afterDelay(5 * kj::MILLISECONDS), 1000);
   }
   return false;

@@ -74,8 +74,10 @@ class Caller {
   Answer put(std::uint64_t session, std::uint64_t sequence, const std::string& key,
              const std::string& value, std::uint32_t deadline_ms = 5000);
   Answer get(const std::string& key, bool serializable = false, std::uint32_t deadline_ms = 5000);
-  /// Asks for the status until `done` likes it, at most 15 s.
-  bool wait_for_status(const std::function<bool(schema::MemberStatus::Reader)>& done);
+  using Condition = std::function<bool(schema::MemberStatus::Reader)>;
+  bool status_is(const Condition& condition);
+  /// Asks until the condition holds, at most 15 s.
+  bool wait_for_status(const Condition& condition);
   base::Code fault(const std::string& name, bool on);
 
   static Fill put_call(std::uint64_t session, std::uint64_t sequence, const std::string& key,
