@@ -1,0 +1,170 @@
+// What happens to writing when the leader goes: killed, asked to end, or with a disk that hangs.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "tests/cluster/nodes.h"
+#include "tests/cluster/writers.h"
+
+namespace cluster {
+namespace {
+
+constexpr int kRuns = 20;
+
+int runs() {
+  return time_scale() > 1 ? 3 : kRuns;
+}
+
+/// A cluster under load. The comparison comes at the end.
+class Leader : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(nodes_.wait_ready());
+    writers_ = std::make_unique<Writers>(WritersOptions{.endpoints = nodes_.endpoints()});
+    ASSERT_TRUE(writing_goes_on());
+  }
+  void TearDown() override {
+    if (writers_ == nullptr) return;
+    writers_->stop();
+    EXPECT_TRUE(nodes_.wait_ready());
+    for (const auto& wrong : compare_with_cluster(writers_->history(), "w/", nodes_.endpoints()))
+      ADD_FAILURE() << wrong;
+  }
+  bool writing_goes_on() {
+    const std::uint64_t before = writers_->acknowledged();
+    return wait_until(10000 * time_scale(), [&] { return writers_->acknowledged() > before + 50; });
+  }
+  /// Once somebody else leads: its index.
+  std::optional<std::size_t> other_leader(std::size_t than, std::uint64_t timeout_ms) {
+    std::optional<std::size_t> found;
+    (void)wait_until(timeout_ms * time_scale(), [&] {
+      found = nodes_.leader();
+      return found.has_value() && *found != than;
+    });
+    return found;
+  }
+  void report(const char* what, std::vector<std::uint64_t> gaps) {
+    std::sort(gaps.begin(), gaps.end());
+    std::printf(
+        "%s: longest time without an acknowledged write over %zu runs: min %llu ms, "
+        "median %llu ms, max %llu ms\n",
+        what, gaps.size(), static_cast<unsigned long long>(gaps.front()),
+        static_cast<unsigned long long>(gaps[gaps.size() / 2]),
+        static_cast<unsigned long long>(gaps.back()));
+    RecordProperty("median_ms", static_cast<int>(gaps[gaps.size() / 2]));
+    RecordProperty("max_ms", static_cast<int>(gaps.back()));
+  }
+
+  Nodes nodes_{3};
+  std::unique_ptr<Writers> writers_;
+};
+
+TEST_F(Leader, KilledWritingGoesOnSoon) {
+  std::vector<std::uint64_t> moments;
+  for (int i = 0; i < runs(); ++i) {
+    const auto leader = nodes_.leader();
+    ASSERT_TRUE(leader.has_value());
+    moments.push_back(now_ms());
+    nodes_.kill(*leader);
+    ASSERT_TRUE(writing_goes_on()) << "run " << i;
+    nodes_.start(*leader);
+    ASSERT_TRUE(nodes_.wait_ready()) << "run " << i;
+    ASSERT_TRUE(writing_goes_on()) << "run " << i;
+  }
+  writers_->stop();
+  std::vector<std::uint64_t> gaps;
+  for (std::size_t i = 0; i < moments.size(); ++i)
+    gaps.push_back(
+        writers_->longest_gap_ms(moments[i], i + 1 < moments.size() ? moments[i + 1] : ~0ULL));
+  report("leader killed", gaps);
+  std::sort(gaps.begin(), gaps.end());
+  // A busy machine may be slow once; half of the times on any machine is another thing.
+  EXPECT_LT(gaps[gaps.size() / 2], 1500u * time_scale());
+}
+
+TEST_F(Leader, WithAHungDiskIsReplacedSaysWhyAndComesBack) {
+  std::vector<std::uint64_t> gaps, moments;
+  for (int i = 0; i < runs(); ++i) {
+    const auto leader = nodes_.leader();
+    ASSERT_TRUE(leader.has_value());
+    moments.push_back(now_ms());
+    ASSERT_TRUE(nodes_.hang_disk(*leader, true));
+    const auto next = other_leader(*leader, 3000);
+    ASSERT_TRUE(next.has_value() && *next != *leader) << "run " << i << ": the sick leader stays";
+    ASSERT_TRUE(writing_goes_on()) << "run " << i;
+    const auto status = nodes_.status(*leader);
+    ASSERT_TRUE(status.has_value()) << "run " << i;
+    EXPECT_TRUE(status->stalled) << "run " << i;
+    EXPECT_NE(status->reason.find("log sync"), std::string::npos) << status->reason;
+    EXPECT_FALSE(status->step_down_reason.empty());
+    EXPECT_EQ(http_get(nodes_.http_port(*leader), "/readyz").code, 503);
+    EXPECT_EQ(http_get(nodes_.http_port(*leader), "/livez").code, 200);
+
+    ASSERT_TRUE(nodes_.hang_disk(*leader, false));
+    const auto well = [&] {
+      const auto now = nodes_.status(*leader);
+      return now.has_value() && now->ready && !now->stalled;
+    };
+    ASSERT_TRUE(wait_until(10000 * time_scale(), well)) << "run " << i << ": not back after heal";
+  }
+  writers_->stop();
+  for (std::size_t i = 0; i < moments.size(); ++i)
+    gaps.push_back(
+        writers_->longest_gap_ms(moments[i], i + 1 < moments.size() ? moments[i + 1] : ~0ULL));
+  report("leader's disk hung", gaps);
+  for (const std::uint64_t gap : gaps) EXPECT_LT(gap, 1500u * time_scale());
+}
+
+TEST_F(Leader, AFollowersHungDiskChangesNothing) {
+  const auto leader = nodes_.leader();
+  ASSERT_TRUE(leader.has_value());
+  const auto before = nodes_.status(*leader);
+  ASSERT_TRUE(before.has_value());
+  const std::size_t follower = (*leader + 1) % nodes_.size();
+  ASSERT_TRUE(nodes_.hang_disk(follower, true));
+  const auto stalled = [&] {
+    const auto status = nodes_.status(follower);
+    return status.has_value() && status->stalled;
+  };
+  EXPECT_TRUE(wait_until(10000 * time_scale(), stalled));
+  ASSERT_TRUE(writing_goes_on());
+  const auto after = nodes_.status(*leader);
+  ASSERT_TRUE(after.has_value());
+  EXPECT_TRUE(after->leads());
+  EXPECT_EQ(after->header.term, before->header.term) << "a sick follower does not campaign";
+  ASSERT_TRUE(nodes_.hang_disk(follower, false));
+}
+
+TEST_F(Leader, AskedToEndHandsOverAndExitsWithZero) {
+  for (int i = 0; i < 3; ++i) {
+    const auto leader = nodes_.leader();
+    ASSERT_TRUE(leader.has_value());
+    EXPECT_EQ(nodes_.terminate(*leader, 8000 * time_scale()), 0);
+    ASSERT_TRUE(writing_goes_on());
+    nodes_.start(*leader);
+    ASSERT_TRUE(nodes_.wait_ready());
+  }
+}
+
+TEST_F(Leader, PausedAndResumedNeverAnswersFromThePast) {
+  const auto leader = nodes_.leader();
+  ASSERT_TRUE(leader.has_value());
+  ASSERT_EQ(nodes_.holdfast({"put", "k", "old"}).exit_code, 0);
+  nodes_.signal(*leader, SIGSTOP);
+  const auto next = other_leader(*leader, 5000);
+  ASSERT_TRUE(next.has_value() && *next != *leader);
+  ASSERT_EQ(nodes_.holdfast({"put", "k", "new"}).exit_code, 0);
+  nodes_.signal(*leader, SIGCONT);
+  // The very member that led, asked first, as soon as it runs again.
+  for (int i = 0; i < 20; ++i) {
+    const Ended got =
+        run({holdfast_path(), "--endpoints", nodes_.endpoints()[*leader], "get", "k"});
+    EXPECT_TRUE(got.exit_code != 0 || got.out == "new\n") << "a stale read: " << got.out;
+  }
+  ASSERT_TRUE(nodes_.wait_ready());
+  EXPECT_EQ(nodes_.holdfast({"get", "k"}).out, "new\n");
+}
+
+}  // namespace
+}  // namespace cluster
