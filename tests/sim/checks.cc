@@ -28,16 +28,24 @@ void Checks::opened(std::size_t number, const raft::Recovered& recovered) {
   node.synced = {recovered.first.previous(), {}};
   for (const auto& meta : recovered.metas) node.synced.hashes.push_back(meta.hash);
   node.commit = node.applied = base::Index();
+  if (recovered.quarantined) journal_.count("opened in quarantine");
+  node.quarantined = recovered.quarantined;
+  if (look_into_disks_) check_opening(number, recovered);
+}
+
+void Checks::check_opening(std::size_t number, const raft::Recovered& recovered) {
+  const Node& node = nodes_[number];
   if (recovered.quarantined && !node.lost_data) {
     journal_.violation("false alarm: " + show(number) +
                        " opens in quarantine: " + recovered.quarantine_reason);
   }
-  if (recovered.ordinal < node.ordinal) node.must_notice = true;
-  if (!recovered.quarantined && node.must_notice) {
+  const bool fell = recovered.ordinal < node.ordinal;
+  const bool must_notice =
+      node.lost_data ? node.notice == Notice::kSurely || (fell && node.notice != Notice::kPerhaps)
+                     : fell;
+  if (!recovered.quarantined && must_notice) {
     journal_.violation("unnoticed: " + show(number) + " lost synced data and opens without a word");
   }
-  if (recovered.quarantined) journal_.count("opened in quarantine");
-  node.quarantined = recovered.quarantined;
   if (!node.lost_data && recovered.hard_state.term < node.term) {
     journal_.violation(show(number) + " opens in term " +
                        std::to_string(recovered.hard_state.term.value) + ", but sent messages in " +
@@ -45,10 +53,11 @@ void Checks::opened(std::size_t number, const raft::Recovered& recovered) {
   }
 }
 
-void Checks::data_lost(std::size_t number, bool surely) {
+void Checks::data_lost(std::size_t number, Notice notice) {
   Node& node = nodes_[number];
+  if (!node.lost_data) node.before_loss = node.synced;
   node.lost_data = node.quarantined = true;
-  node.must_notice = node.must_notice || surely;
+  node.notice = notice;
 }
 
 void Checks::ended(std::size_t number) {
@@ -72,7 +81,7 @@ void Checks::traced(std::size_t number, const raft::TraceEvent& event) {
   }
   if (event.kind == raft::TraceKind::kQuarantined) {
     node.quarantined = true;
-    if (!node.lost_data) {
+    if (!node.lost_data && look_into_disks_) {
       journal_.violation("false alarm: " + show(number) + ": " + raft::to_string(event));
     }
   }
@@ -94,7 +103,7 @@ void Checks::observed(std::size_t number, const raft::CoreStatus& status) {
   node.applied = status.applied;
   // Only what is durable may have been shown to anybody.
   node.term = std::max(node.term, status.durable_term);
-  if (status.durable_term < node.term && !node.lost_data) {
+  if (status.durable_term < node.term && !node.lost_data && look_into_disks_) {
     journal_.violation(show(number) + ": the term falls");
   }
 }
@@ -128,13 +137,14 @@ void Checks::cut(std::size_t number, base::Index through) {
 
 void Checks::committed(std::size_t number, const std::vector<raft::EntryPtr>& entries) {
   for (const auto& entry : entries) {
-    if (ledger_.commit(number, entry)) check_majority(*entry);
+    if (ledger_.commit(number, entry) && look_into_disks_) check_majority(*entry);
   }
 }
 
 void Checks::check_majority(const raft::Entry& entry) {
   const auto holders = std::count_if(nodes_.begin(), nodes_.end(), [&](const Node& node) {
-    return !node.quarantined && node.synced.holds(entry.index, entry.hash);
+    const Synced& log = node.quarantined ? node.before_loss : node.synced;
+    return log.holds(entry.index, entry.hash);
   });
   if (static_cast<std::size_t>(holders) <= nodes_.size() / 2) {
     journal_.violation("index " + std::to_string(entry.index.value) +

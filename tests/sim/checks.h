@@ -13,22 +13,26 @@
 
 namespace sim {
 
+/// Whether a member that lost synced data must say so when it opens.
+enum class Notice : std::uint8_t { kPerhaps, kIfOrdinalFell, kSurely };
+
 /// Invariants, each a violation when broken, besides those of Ledger:
 /// - one leader a term; a leader's log reaches to everything committed (leader completeness);
 /// - within an opening term, commit and applied do not fall; across openings the term does not;
-/// - what is committed is synced on a majority of members that have not lost data;
+/// - what is committed was synced on a majority, each member outside quarantine at the time;
 /// - what is acknowledged is committed;
 /// - a node whose synced data was lost on purpose opens in quarantine, and nobody else does.
 class Checks {
  public:
-  Checks(Journal& journal, std::size_t nodes)
-      : journal_(journal), ledger_(journal), nodes_(nodes) {}
+  /// `look_into_disks`: whether what nodes open with, and commit, is held against what
+  /// was synced.
+  Checks(Journal& journal, std::size_t nodes, bool look_into_disks = true)
+      : journal_(journal), ledger_(journal), look_into_disks_(look_into_disks), nodes_(nodes) {}
 
   // What nodes do.
   void opened(std::size_t node, const raft::Recovered& recovered);
   void ended(std::size_t node);
-  /// `surely`: whatever it was that was lost, the node must notice it.
-  void data_lost(std::size_t node, bool surely);
+  void data_lost(std::size_t node, Notice notice);
   void traced(std::size_t node, const raft::TraceEvent& event);
   void observed(std::size_t node, const raft::CoreStatus& status);
   void synced(std::size_t node, const std::vector<raft::PersistRequest>& requests);
@@ -52,18 +56,21 @@ class Checks {
   };
   struct Node {
     bool lost_data = false;
-    bool must_notice = false;
+    Notice notice = Notice::kPerhaps;
     bool quarantined = false;
     base::Ordinal ordinal;  // the highest that was synced
     base::Term term;        // as was seen of any opening
     base::Index commit, applied;
     Synced synced;
+    Synced before_loss;  // what was synced, and perhaps acknowledged, when data was lost
   };
 
+  void check_opening(std::size_t number, const raft::Recovered& recovered);
   void check_majority(const raft::Entry& entry);
 
   Journal& journal_;
   Ledger ledger_;
+  const bool look_into_disks_;
   std::vector<Node> nodes_;
   std::map<base::Term, std::size_t> leaders_;
 };

@@ -140,10 +140,13 @@ void Nemesis::crash(std::size_t target) {
 }
 
 void Nemesis::lose_data(std::size_t target) {
-  // Before its first entry a cluster needs every member.
-  if (!checks_.ledger().last() || checks_.lost_data(target) || !cluster_.may_lose_data()) return;
+  // Before its first entry a cluster needs every member. And only a process that was killed is sure
+  // to notice: a power cut may take the watermark with it.
+  if (!cluster_.node(target).running() || !checks_.ledger().last() || checks_.lost_data(target) ||
+      !cluster_.may_lose_data())
+    return;
   cluster_.crash(target, Crash::kKill, kShort.draw(random_));
-  cluster_.node(target).lose_data(static_cast<Loss>(random_.below(kLosses)));
+  cluster_.node(target).lose_data(static_cast<Loss>(random_.below(kNoticedLosses)));
 }
 
 // ---- One member ----

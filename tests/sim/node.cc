@@ -17,6 +17,12 @@ constexpr Time kGrace = 300 * kMillisecond;
 /// From SIGTERM to the end.
 constexpr Time kDrain = 900 * kMillisecond;
 
+/// The newest batch may be a cut of the log, which is no loss.
+Notice noticed_if(Loss how) {
+  if (how == Loss::kUnmarked) return Notice::kPerhaps;
+  return how == Loss::kNewest || how == Loss::kDamage ? Notice::kIfOrdinalFell : Notice::kSurely;
+}
+
 }  // namespace
 
 /// What is gone when the process ends.
@@ -73,7 +79,6 @@ void Node::start() {
                       " does not start: " + recovered.status().to_string());
     return;
   }
-  if (options_.mistakes.forget_votes) recovered->hard_state.vote = base::MemberId();
   if (options_.mistakes.ignore_quarantine) recovered->quarantined = false;
   journal.mix({1, number_, recovered->hard_state.term.value, recovered->applied.value});
   if (journal.wants_lines()) {
@@ -124,6 +129,7 @@ void Node::crash(Crash how) {
   surroundings_.journal->mix({2, number_, static_cast<std::uint64_t>(how)});
   surroundings_.journal->line("n" + std::to_string(number_) +
                               (how == Crash::kKill ? " is killed" : " loses power"));
+  surroundings_.journal->count("crash");
   if (log_disk_->unsynced() > 0) surroundings_.journal->count("crash with unsynced log");
   end_process();
   if (how == Crash::kKill) {
@@ -165,6 +171,8 @@ bool Node::lose_data(Loss how) {
     switch (how) {
       case Loss::kNewest:
         return log_disk_->lose_newest(random_.between(1, 4));
+      case Loss::kUnmarked:
+        return log_disk_->lose_newest(4);
       case Loss::kDamage:
         return log_disk_->damage(random_.below(4));
       case Loss::kAlter:
@@ -181,9 +189,7 @@ bool Node::lose_data(Loss how) {
     return false;
   };
   if (!lose()) return false;
-  // The newest batch may be a cut of the log, which is no loss.
-  const bool surely = how != Loss::kNewest && how != Loss::kDamage;
-  surroundings_.checks->data_lost(number_, surely);
+  surroundings_.checks->data_lost(number_, noticed_if(how));
   surroundings_.journal->count("loss of synced data");
   surroundings_.journal->line("n" + std::to_string(number_) + " lost synced data, way " +
                               std::to_string(static_cast<int>(how)));

@@ -23,9 +23,16 @@
 namespace sim {
 
 enum class Crash : std::uint8_t { kKill, kPowerCut };
-/// How synced data is lost; each is noticed at the next opening.
-enum class Loss : std::uint8_t { kNewest, kDamage, kAlter, kWatermark, kWipe };
-inline constexpr std::uint64_t kLosses = 5;
+/// How synced data is lost; after a kill the first kNoticedLosses are noticed at the next opening.
+enum class Loss : std::uint8_t {
+  kNewest,
+  kDamage,
+  kAlter,
+  kWatermark,
+  kWipe,
+  kUnmarked,  // like kNewest after a power cut: perhaps only the peers know
+};
+inline constexpr std::uint64_t kNoticedLosses = 5;
 
 /// What a node reaches outside itself.
 struct NodeSurroundings {

@@ -22,6 +22,7 @@ Options draw_options(std::uint64_t seed, std::size_t nodes) {
   for (std::size_t i = 0; i < kFaults; ++i) options.live[i] = !calm && random.chance(3);
   if (calm || random.chance(2)) options.set(Fault::kCrashOne);
   if (random.chance(2)) options.set(Fault::kCrashAll);
+  options.fault_time = random.between(3, 10) * kSecond;
   options.fault_gap.high = random.between(150, 1200) * kMillisecond;
   options.clients = random.between(3, 7);
   options.keys = random.between(1, 6);

@@ -45,7 +45,6 @@ std::string_view name_of(Fault fault);
 struct Mistakes {
   bool acknowledge_before_sync = false;  // the log
   bool read_without_barrier = false;     // a leader answers reads from what it has
-  bool forget_votes = false;             // at a restart
   bool skip_entry = false;               // node 0 leaves out one command when it applies
   bool retry_as_new = false;             // a client retries under a new sequence number
   bool ignore_quarantine = false;        // a node that lost data goes on as if it had not
@@ -59,7 +58,6 @@ struct Options {
   /// After the last fault is healed: a write commits, and then everything converges, within these.
   Time write_bound = 3 * kSecond;
   Time converge_bound = 6 * kSecond;
-  /// Loss of synced data may be noticed at the opening only by peers; so no power is cut with it.
 
   std::size_t clients = 5;
   std::size_t keys = 4;                              // in use at a time
@@ -72,6 +70,8 @@ struct Options {
   std::uint64_t log_bytes = 64 << 20;
   raft::Options raft;  // self, incarnation, opening and seed are each node's own
   Mistakes mistakes;
+  /// Off: the checks know only what was committed and told to clients.
+  bool look_into_disks = true;
 
   bool is_live(Fault fault) const { return live[static_cast<std::size_t>(fault)]; }
   void set(Fault fault, bool on = true) { live[static_cast<std::size_t>(fault)] = on; }

@@ -20,7 +20,7 @@ Simulation::Simulation(std::uint64_t seed, Options options)
     : options_(options),
       random_(seed),
       journal_(queue_),
-      checks_(journal_, options.nodes),
+      checks_(journal_, options.nodes, options.look_into_disks),
       cluster_(queue_, journal_, checks_, options_, random_.next()),
       workload_{queue_,   journal_,         checks_,
                 options_, cluster_.nodes(), base::Random(random_.next())},

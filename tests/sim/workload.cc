@@ -74,6 +74,8 @@ void Client::choose() {
     keys_.clear();
     for (std::size_t i = 0; i < workload_.options.keys; ++i) keys_.push_back(workload_.key(i));
   }
+  // Some readers do not follow the leader: who was deposed must be asked, too.
+  if (!operation.writes() && random_.chance(3)) target_ = random_.below(workload_.nodes.size());
   transaction_ = transaction_of(operation);
   workload_.history.push_back(std::move(operation));
   workload_.writes.emplace_back(session_, sequence_);

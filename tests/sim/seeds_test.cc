@@ -1,0 +1,100 @@
+// Many seeds, and that a seed is a run.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "tests/sim/simulation.h"
+
+namespace sim {
+namespace {
+
+std::size_t nodes_of(std::uint64_t seed) {
+  return seed % 4 == 3 ? 5 : 3;
+}
+
+/// The last lines of a failed seed.
+std::string explain(std::uint64_t seed, const Options& options) {
+  Simulation again(seed, options);
+  again.journal().keep(40);
+  again.run();
+  std::string text = "seed " + std::to_string(seed) + "\n";
+  for (const std::string& line : again.journal().kept()) text += "  " + line + "\n";
+  return text;
+}
+
+TEST(Seeds, TwoHundredKeepEveryPromise) {
+  std::map<std::string, std::uint64_t, std::less<>> met;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const Options options = draw_options(seed, nodes_of(seed));
+    Simulation simulation(seed, options);
+    simulation.run();
+    ASSERT_FALSE(simulation.journal().violation().has_value()) << explain(seed, options);
+    for (const auto& [what, times] : simulation.journal().counts()) met[what] += times;
+  }
+  // A run that meets nothing proves nothing.
+  for (std::size_t i = 0; i < kFaults; ++i) {
+    const auto name = "fault " + std::string(name_of(static_cast<Fault>(i)));
+    EXPECT_GE(met[name], 20u) << name;
+  }
+  for (const char* what :
+       {"stepped-down", "truncated", "load", "handed-over", "stalled", "recovered", "log cut",
+        "opened in quarantine", "message overtaken", "message duplicated", "message held in a cut",
+        "crash with unsynced log", "crash with unflushed state", "operation left open",
+        "answer leadership-lost", "answer not-leader"}) {
+    EXPECT_GE(met[what], 5u) << what;
+  }
+  EXPECT_GE(met["operation done"], 100'000u);
+}
+
+TEST(Seeds, GoAlikeEachTime) {
+  std::uint64_t last = 0;
+  for (std::uint64_t seed = 301; seed <= 312; ++seed) {
+    Simulation first(seed, draw_options(seed, nodes_of(seed)));
+    Simulation second(seed, draw_options(seed, nodes_of(seed)));
+    second.journal().keep(10);
+    first.run();
+    second.run();
+    EXPECT_EQ(first.journal().hash(), second.journal().hash()) << "seed " << seed;
+    EXPECT_EQ(first.events(), second.events()) << "seed " << seed;
+    EXPECT_NE(first.journal().hash(), last) << "seed " << seed;
+    last = first.journal().hash();
+  }
+}
+
+/// Crashes of every kind while leaders change and logs are truncated and cut, but no loss: nobody
+/// may say that there was one. The journal fails the run at the first false alarm.
+TEST(FalseAlarms, NoneInAThousandCrashesWithTruncations) {
+  std::uint64_t crashes = 0;
+  std::uint64_t truncations = 0;
+  std::uint64_t cuts = 0;
+  for (std::uint64_t seed = 1; crashes < 1000 || truncations < 100; ++seed) {
+    ASSERT_LE(seed, 200u) << "too few truncations";
+    Options options = draw_options(seed, nodes_of(seed));
+    options.live = {};
+    for (const Fault fault : {Fault::kCrashOne, Fault::kCrashSome, Fault::kCrashAll,
+                              Fault::kIsolateLeader, Fault::kPartition, Fault::kSlowLog}) {
+      options.set(fault);
+    }
+    options.log_bytes = 8 * 1024;
+    options.fault_time = 10 * kSecond;
+    options.fault_gap = {30 * kMillisecond, 400 * kMillisecond};
+    Simulation simulation(seed, options);
+    simulation.run();
+    ASSERT_FALSE(simulation.journal().violation().has_value()) << explain(seed, options);
+    const auto& counts = simulation.journal().counts();
+    const auto count = [&counts](const char* what) {
+      const auto at = counts.find(what);
+      return at == counts.end() ? 0 : at->second;
+    };
+    EXPECT_EQ(count("opened in quarantine") + count("quarantined"), 0u) << "seed " << seed;
+    crashes += count("crash");
+    truncations += count("truncated");
+    cuts += count("log cut");
+  }
+  EXPECT_GE(cuts, 50u);
+}
+
+}  // namespace
+}  // namespace sim
