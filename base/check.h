@@ -17,8 +17,8 @@ namespace base {
 
 /// CHECK(condition) or CHECK(condition, "what was expected"); the note may be any string expression
 /// and is evaluated only on failure.
-#define CHECK(condition, ...)                                                                 \
-  do {                                                                                        \
-    if (!(condition)) [[unlikely]]                                                            \
-      ::base::check_failed(#condition, __FILE__, __LINE__, std::string(__VA_ARGS__));         \
+#define CHECK(condition, ...)                                                         \
+  do {                                                                                \
+    if (!(condition)) [[unlikely]]                                                    \
+      ::base::check_failed(#condition, __FILE__, __LINE__, std::string(__VA_ARGS__)); \
   } while (false)

@@ -9,7 +9,8 @@ namespace base {
 /// XXH3-64 of the bytes.
 std::uint64_t hash64(std::string_view bytes, std::uint64_t seed = 0);
 
-/// A running hash of numbers and byte strings; the same calls in the same order give the same value.
+/// A running hash of numbers and byte strings; the same calls in the same order give the same
+/// value.
 class Hasher {
  public:
   Hasher& add(std::uint64_t number);

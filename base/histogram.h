@@ -17,8 +17,8 @@ class Histogram {
   std::uint64_t count() const { return count_; }
   std::uint64_t max() const { return max_; }
   std::uint64_t sum() const { return sum_; }
-  /// The smallest bucket bound below or at which a share `quantile` of the values lies; 0 when empty.
-  /// Requires: 0 <= quantile <= 1.
+  /// The smallest bucket bound below or at which a share `quantile` of the values lies; 0 when
+  /// empty. Requires: 0 <= quantile <= 1.
   std::uint64_t quantile(double quantile) const;
 
  private:

@@ -22,9 +22,9 @@ HybridTime HybridClock::now(std::uint64_t physical_ms) {
 
 Result<HybridTime> HybridClock::receive(HybridTime remote, std::uint64_t physical_ms) {
   if (remote.milliseconds() > physical_ms + max_offset_ms_) {
-    return Status(Code::kInvalidArgument,
-                  "a timestamp is " + std::to_string(remote.milliseconds() - physical_ms) +
-                      " ms ahead of this clock");
+    return Status(Code::kInvalidArgument, "a timestamp is " +
+                                              std::to_string(remote.milliseconds() - physical_ms) +
+                                              " ms ahead of this clock");
   }
   const std::uint64_t local = last_.milliseconds();
   const std::uint64_t highest = std::max({local, remote.milliseconds(), physical_ms});
@@ -39,6 +39,8 @@ Result<HybridTime> HybridClock::receive(HybridTime remote, std::uint64_t physica
   return step(highest, counter);
 }
 
-void HybridClock::observe(HybridTime time) { last_ = std::max(last_, time); }
+void HybridClock::observe(HybridTime time) {
+  last_ = std::max(last_, time);
+}
 
 }  // namespace base

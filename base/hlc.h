@@ -23,7 +23,8 @@ struct HybridTime {
 };
 
 /// Invariants:
-/// - now() never goes back: each result is greater than every earlier result and every time received.
+/// - now() never goes back: each result is greater than every earlier result and every time
+/// received.
 /// - a received time further than max_offset_ms ahead of the physical clock changes nothing.
 class HybridClock {
  public:
@@ -34,8 +35,8 @@ class HybridClock {
   HybridTime now(std::uint64_t physical_ms);
   /// Merges the time of a received message. Errors: kInvalidArgument when it is too far ahead.
   Result<HybridTime> receive(HybridTime remote, std::uint64_t physical_ms);
-  /// Raises the clock to at least `time`, without any check: for times read from one's own committed
-  /// log, which are never refused (DESIGN section 6, rule 8).
+  /// Raises the clock to at least `time`, without any check: for times read from one's own
+  /// committed log, which are never refused (DESIGN section 6, rule 8).
   void observe(HybridTime time);
   HybridTime last() const { return last_; }
 

@@ -73,7 +73,8 @@ struct ChainHash {
 
 /// Sixteen lower-case hex digits, as ids are shown everywhere.
 std::string to_hex(std::uint64_t value);
-/// The inverse of to_hex; accepts 1 to 16 hex digits. Returns false, leaving *value, on anything else.
+/// The inverse of to_hex; accepts 1 to 16 hex digits. Returns false, leaving *value, on anything
+/// else.
 bool from_hex(const std::string& text, std::uint64_t* value);
 
 }  // namespace base

@@ -39,8 +39,8 @@ class Mailbox {
     return true;
   }
 
-  /// Any thread. For items that must not be lost and that something else bounds (completions of work
-  /// that was itself admitted). Does nothing once closed.
+  /// Any thread. For items that must not be lost and that something else bounds (completions of
+  /// work that was itself admitted). Does nothing once closed.
   void push(T&& item) {
     bool wake = false;
     {

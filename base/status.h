@@ -34,14 +34,14 @@ enum class Code : std::uint16_t {
   kCorrupt = 16,            // stored or received bytes fail their check
   kIo = 17,                 // a disk or socket operation failed
   kDiskFull = 18,
-  kWrongCluster = 19,       // the other side belongs to another cluster
-  kWrongMember = 20,        // the data directory or peer is not who it was said to be
-  kNewerFormat = 21,        // written by a newer version
-  kLocked = 22,             // another process has the data directory
-  kStalled = 23,            // this member has work pending that does not complete
-  kFaultsNotAllowed = 24,   // fault injection needs --allow-faults
-  kProtocol = 25,           // the other side broke the protocol
-  kRolledBack = 26,         // a history older than one that was seen before
+  kWrongCluster = 19,      // the other side belongs to another cluster
+  kWrongMember = 20,       // the data directory or peer is not who it was said to be
+  kNewerFormat = 21,       // written by a newer version
+  kLocked = 22,            // another process has the data directory
+  kStalled = 23,           // this member has work pending that does not complete
+  kFaultsNotAllowed = 24,  // fault injection needs --allow-faults
+  kProtocol = 25,          // the other side broke the protocol
+  kRolledBack = 26,        // a history older than one that was seen before
   kUnsupported = 27,
   kInternal = 28,
 };
@@ -86,7 +86,7 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}  // NOLINT: implicit by design
+  Result(T value) : state_(std::move(value)) {}        // NOLINT: implicit by design
   Result(Status status) : state_(std::move(status)) {  // NOLINT: implicit by design
     CHECK(!std::get<Status>(state_).is_ok(), "a Result without value needs a failure");
   }
