@@ -36,7 +36,7 @@ std::string payload(Index index) {
 
 /// Appends for ever, with votes, truncations and cuts between, and reports what is acknowledged:
 /// "last ordinal-counter".
-TEST(Child, DISABLED_Append) {
+void append_for_ever() {
   auto directory = open_directory(child_directory());
   storage::LogStore& log = directory->log();
   LogWriter writer(log);
@@ -63,13 +63,16 @@ TEST(Child, DISABLED_Append) {
   }
 }
 
+const auto* const kAppendRole =
+    testing::AddGlobalTestEnvironment(new ChildRole("append", append_for_ever));
+
 TEST(Crash, WhatWasAcknowledgedIsThereAndNothingAlarms) {
   ScratchDirectory scratch;
   base::Random random(20261125);
   for (int round = 0; round < 12; ++round) {
     std::uint64_t last = 0, term = 0;
     {
-      Child child("Child.DISABLED_Append", scratch.path() + "/n1");
+      Child child("append", scratch.path() + "/n1");
       for (std::uint64_t left = 1 + random.below(400); left > 0; --left) {
         const std::string line = child.next_line();
         ASSERT_FALSE(line.empty()) << "the child ended by itself";
@@ -98,7 +101,7 @@ constexpr int kKeys = 100;
 
 /// Each commit puts its number into every space and into one key of many. Mostly RocksDB flushes by
 /// itself, when the one space that grows has filled its memtable.
-TEST(Child, DISABLED_Commit) {
+void commit_for_ever() {
   auto opened = storage::RocksEngine::open(child_directory());
   CHECK(opened.is_ok(), opened.status().to_string());
   kv::Engine& engine = *opened.value();
@@ -128,13 +131,16 @@ TEST(Child, DISABLED_Commit) {
   }
 }
 
+const auto* const kCommitRole =
+    testing::AddGlobalTestEnvironment(new ChildRole("commit", commit_for_ever));
+
 TEST(Crash, TheStateIsOfOneMomentAndNotOlderThanItsDurablePosition) {
   ScratchDirectory scratch;
   base::Random random(7);
   for (int round = 0; round < 8; ++round) {
     std::uint64_t durable = 0;
     {
-      Child child("Child.DISABLED_Commit", scratch.path() + "/state");
+      Child child("commit", scratch.path() + "/state");
       for (std::uint64_t left = 1 + random.below(300); left > 0; --left) {
         const std::string line = child.next_line();
         ASSERT_FALSE(line.empty()) << "the child ended by itself";
