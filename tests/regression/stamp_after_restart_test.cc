@@ -23,25 +23,25 @@ raft::Options options_of(const storage::LogStore& log) {
   return options;
 }
 
+/// Takes a step and every completion of what it asks to be written.
+void step(raft::Core& core, raft::Input input, std::vector<raft::EntryPtr>& written) {
+  const raft::Output output = core.step(std::move(input));
+  for (const auto& request : output.persist) {
+    written.insert(written.end(), request.entries.begin(), request.entries.end());
+    step(core, raft::Persisted{request.ordinal}, written);
+  }
+}
+
 /// Everything that a lone member writes until it leads and has taken in one proposal.
 std::vector<raft::EntryPtr> entries_of_a_new_leader(raft::Core& core) {
   std::vector<raft::EntryPtr> written;
-  const auto step = [&](raft::Input input) {
-    const raft::Output output = core.step(std::move(input));
-    std::vector<raft::Ordinal> ordinals;
-    for (const auto& request : output.persist) {
-      ordinals.push_back(request.ordinal);
-      written.insert(written.end(), request.entries.begin(), request.entries.end());
-    }
-    return ordinals;
-  };
-  for (int tick = 0; tick < 200; ++tick) {
-    for (const auto ordinal : step(raft::Tick{1})) step(raft::Persisted{ordinal});
+  for (int tick = 0; tick < 100 && core.status().role != raft::Role::kLeader; ++tick) {
+    step(core, raft::Tick{1}, written);
   }
   raft::Proposal proposal;
   proposal.id = 1;
   proposal.stamp = base::HybridTime(1'000, 0);
-  step(raft::Propose{{proposal}});
+  step(core, raft::Propose{{proposal}}, written);
   return written;
 }
 
