@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -187,11 +188,20 @@ int print_logs(const Arguments& arguments, const std::string& directory) {
   return exit_code;
 }
 
+/// The lock is free a moment before its holder has ended, and nodes die after their supervisor.
+bool has_processes(const base::Result<State>& state) {
+  if (!state.is_ok()) return false;
+  const auto& nodes = state.value().nodes;
+  return is_alive(state.value().supervisor) ||
+         std::any_of(nodes.begin(), nodes.end(),
+                     [](const Node& node) { return is_alive(node.process); });
+}
+
 int down(const Arguments& arguments, const std::string& directory) {
-  constexpr std::uint32_t kDownMs = 15000, kKilledMs = 2000;
+  constexpr std::uint32_t kDownMs = 15000, kKilledMs = 5000;
   const PlaygroundArguments& how = arguments.playground;
-  const auto gone = [&] { return !is_locked(directory); };
   auto state = load(directory);
+  const auto gone = [&] { return !is_locked(directory) && !has_processes(state); };
   if (!gone()) {
     // A supervisor that does not listen is killed; its nodes die with it.
     const bool asked = request(directory, "down").is_ok() && wait_until(kDownMs, gone);
