@@ -32,7 +32,9 @@ TEST_F(CommandLine, WhatIsWrongIsRefusedAndNamed) {
   expect_refusal(nodes_->holdfast({"put", std::string(5000, 'k'), "1"}), "key");
   expect_refusal(nodes_->holdfast({"put", "big"}, 30000, std::string((1536 << 10) + 1, 'v')),
                  "value");
-  EXPECT_EQ(nodes_->holdfast({"put", "a", "1", "--no-such-flag"}).exit_code, 2);
+  const Ended flag = nodes_->holdfast({"put", "a", "1", "--no-such-flag"});
+  EXPECT_EQ(flag.exit_code, 2);
+  expect_refusal(flag, "--no-such-flag");
   EXPECT_EQ(nodes_->holdfast({"frobnicate"}).exit_code, 2);
   EXPECT_EQ(nodes_->holdfast({}).exit_code, 2);
   EXPECT_EQ(run({holdfastd_path(), "--no-such-flag"}).exit_code, 2);
@@ -51,7 +53,9 @@ TEST_F(CommandLine, ValuesComeBackAsTheyWent) {
 
   EXPECT_EQ(nodes_->holdfast({"--hex", "put", "\\x00\\xff", "\\x01"}).exit_code, 0);
   EXPECT_EQ(nodes_->holdfast({"--hex", "get", "\\x00\\xff"}).out, "\\x01\n");
-  EXPECT_EQ(nodes_->holdfast({"get", "missing"}).exit_code, 3);
+  const Ended missing = nodes_->holdfast({"get", "missing"});
+  EXPECT_EQ(missing.exit_code, 3);
+  EXPECT_EQ(missing.out, "");
   EXPECT_EQ(nodes_->holdfast({"del", "missing"}).exit_code, 3);
 }
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/random.h"
 #include "tests/cluster/nodes.h"
@@ -74,6 +76,7 @@ class Damage : public testing::Test {
   }
 
   void expect_quarantine() {
+    const std::set<std::string> before = evidence();
     restart();
     std::optional<client::MemberStatus> status;
     const bool answers = wait_until(15000 * time_scale(), [&] {
@@ -88,9 +91,34 @@ class Damage : public testing::Test {
     EXPECT_EQ(ready.code, 503);
     EXPECT_NE(ready.body.find("[-]quarantine failed: "), std::string::npos) << ready.body;
     EXPECT_EQ(http_get(nodes_.http_port(victim_), "/livez").code, 200);
+    EXPECT_GT(evidence().size(), before.size()) << "what was found is kept";
+    expect_that_people_are_told();
     expect_that_the_cluster_goes_on();
     expect_no_vote();
     restart_and_expect_that_it_remembers();
+  }
+
+  /// The files that were kept for people to look at.
+  std::set<std::string> evidence() const {
+    std::set<std::string> files;
+    std::error_code none;
+    for (fs::recursive_directory_iterator
+             entry(nodes_.data_dir(victim_) + "/member/evidence", none),
+         end;
+         !none && entry != end; entry.increment(none))
+      if (entry->is_regular_file()) files.insert(entry->path());
+    return files;
+  }
+
+  void expect_that_people_are_told() {
+    const Ended told = nodes_.holdfast({"status", "-w", "json"});
+    const auto json = nlohmann::json::parse(told.out, nullptr, false);
+    ASSERT_FALSE(json.is_discarded()) << told.out << told.err;
+    for (const auto& member : json["members"]) {
+      const bool damaged = member["name"] == nodes_.name(victim_);
+      EXPECT_EQ(member["quarantined"].get<bool>(), damaged) << told.out;
+      EXPECT_TRUE(!damaged || member["reason"] != "") << told.out;
+    }
   }
 
   void expect_that_the_cluster_goes_on() {
@@ -157,12 +185,17 @@ TEST_F(Damage, AZeroedBlockIsNoticed) {
 }
 
 TEST_F(Damage, ATruncatedFileIsNoticed) {
-  overwrite(newest_, bytes_.substr(0, used_ * 2 / 3));
+  overwrite(newest_, bytes_.substr(0, used_ / 2));
   expect_quarantine();
 }
 
 TEST_F(Damage, AMissingFileIsNoticed) {
   fs::remove(newest_);
+  expect_quarantine();
+}
+
+TEST_F(Damage, AMissingWatermarkIsNoticed) {
+  ASSERT_TRUE(fs::remove(nodes_.data_dir(victim_) + "/member/watermark"));
   expect_quarantine();
 }
 

@@ -45,7 +45,7 @@ class Hostile : public testing::Test {
     EXPECT_EQ(put.exit_code, 0) << put.err;
     EXPECT_EQ(nodes_.holdfast({"get", "before"}).out, "1\n");
   }
-  static constexpr std::uint64_t kAllowedBytes = 96 << 20;
+  static constexpr std::uint64_t kAllowedBytes = 64 << 20;
 
   std::vector<std::uint16_t> rpc_ports() const {
     std::vector<std::uint16_t> ports;
@@ -105,6 +105,22 @@ TEST_F(Hostile, HalfAMessageIsCutOffInTime) {
   EXPECT_EQ(nodes_.holdfast({"put", "meanwhile", "1"}).exit_code, 0);
   constexpr std::uint64_t kIncompleteMs = 10000;
   for (auto& socket : sockets) EXPECT_TRUE(socket.closes((kIncompleteMs + 5000) * time_scale()));
+}
+
+TEST_F(Hostile, IdleConnectionsAreInNobodysWay) {
+  std::vector<Socket> sockets;
+  constexpr int kIdle = 200;
+  for (const std::uint16_t port : rpc_ports())
+    for (int i = 0; i < kIdle; ++i) {
+      sockets.emplace_back(port);
+      EXPECT_TRUE(sockets.back().connected()) << "port " << port << ", connection " << i;
+    }
+  for (int i = 0; i < 5; ++i) {
+    const std::string value = std::to_string(i);
+    const Ended put = nodes_.holdfast({"put", "meanwhile", value});
+    ASSERT_EQ(put.exit_code, 0) << put.err;
+    EXPECT_EQ(nodes_.holdfast({"get", "meanwhile"}).out, value + "\n");
+  }
 }
 
 TEST_F(Hostile, NoiseOnTheHttpPort) {

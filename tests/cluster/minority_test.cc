@@ -26,7 +26,7 @@ class Minority : public testing::Test {
 
 /// Well under the deadline of the call.
 void expect_early(const Ended& ended) {
-  EXPECT_LT(ended.took_ms, 4000u * time_scale()) << "it should not wait for its deadline";
+  EXPECT_LT(ended.took_ms, 3500u * time_scale()) << "it should not wait for its deadline";
 }
 
 TEST_F(Minority, WithoutALeaderReadsAndWritesAreRefusedEarly) {

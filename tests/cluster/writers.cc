@@ -37,8 +37,10 @@ class Writers::Run final : private kj::TaskSet::ErrorHandler {
   }
 
   void run() {
-    for (std::size_t i = 0; i < clients_.size(); ++i)
+    for (std::size_t i = 0; i < clients_.size(); ++i) {
       for (std::uint32_t n = 0; n < writers_.options_.in_flight; ++n) tasks_.add(chain(i));
+      tasks_.add(overwrite(i));
+    }
     constexpr std::uint64_t kForEver = 3'600'000;
     (void)loop_.wait(tasks_.onEmpty(), kForEver);
   }
@@ -53,12 +55,64 @@ class Writers::Run final : private kj::TaskSet::ErrorHandler {
         ->put(std::move(key), write.value)
         .then([this, i, &write](client::Outcome&& outcome) {
           record(write, outcome);
-          const bool refused = write.fate == Fate::kRefused;
-          // One that was refused at once is not repeated at once.
-          constexpr auto kPause = 20 * kj::MILLISECONDS;
-          tasks_.add(refused ? loop_.timer().afterDelay(kPause).then([this, i] { return chain(i); })
-                             : chain(i));
+          then(write.fate, [this, i] { return chain(i); });
         });
+  }
+
+  /// One that was refused at once is not repeated at once.
+  template <class Next>
+  void then(Fate fate, Next next) {
+    constexpr auto kPause = 20 * kj::MILLISECONDS;
+    tasks_.add(fate == Fate::kRefused ? loop_.timer().afterDelay(kPause).then(next) : next());
+  }
+
+  /// One write of the client's register after the other, each of a value of its own.
+  kj::Promise<void> overwrite(std::size_t i) {
+    if (writers_.stopping_.load()) return kj::READY_NOW;
+    const std::string key = "r" + writers_.options_.prefix + std::to_string(i);
+    auto& writes = writers_.registers_[key];
+    const std::string value = std::to_string(writes.size());
+    writes.push_back({Fate::kUnknown, value, 0, 0});
+    auto call = i % 2 == 0 ? clients_[i]->put(key, value)
+                           : clients_[i]->cas(key, base::Revision{last_revision(writes)}, value);
+    return call.then([this, i, &writes](client::Outcome&& outcome) {
+      const bool failed = outcome.status.is_ok() && !outcome.result.succeeded;
+      if (failed) {
+        writes.back().fate = Fate::kRefused;
+        tasks_.add(read_again(i));
+        return;
+      }
+      record(writes.back(), outcome);
+      // What an unknown one did is asked; the comparison at the end judges it all the same.
+      if (writes.back().fate == Fate::kUnknown && i % 2 == 1)
+        tasks_.add(read_again(i));
+      else
+        then(writes.back().fate, [this, i] { return overwrite(i); });
+    });
+  }
+
+  static std::uint64_t last_revision(const std::vector<Write>& writes) {
+    for (auto write = writes.rbegin(); write != writes.rend(); ++write)
+      if (write->revision != 0) return write->revision;
+    return 0;
+  }
+
+  /// The next compare is with what is there now, written by the unknown write that has this value.
+  kj::Promise<void> read_again(std::size_t i) {
+    if (writers_.stopping_.load()) return kj::READY_NOW;
+    const std::string key = "r" + writers_.options_.prefix + std::to_string(i);
+    return clients_[i]->get(key).then([this, i, key](client::Outcome&& outcome) {
+      if (!outcome.status.is_ok()) {
+        then(Fate::kRefused, [this, i] { return read_again(i); });
+        return;
+      }
+      auto& writes = writers_.registers_[key];
+      const auto& items = std::get<kv::RangeResult>(outcome.result.results.at(0)).items;
+      for (auto& write : writes)
+        if (!items.empty() && write.value == items[0].value)
+          write.revision = items[0].modify_revision.value;
+      then(Fate::kRefused, [this, i] { return overwrite(i); });
+    });
   }
 
   void record(Write& write, const client::Outcome& outcome) {
@@ -121,12 +175,16 @@ bool read_all(const std::string& prefix, const std::vector<std::string>& endpoin
     kv::Transaction transaction;
     transaction.then.push_back(kv::RangeOperation{{from, end}, 5000, false, false});
     client::Outcome outcome;
-    outcome.status = base::Status(base::Code::kTimeout, "no outcome");
-    (void)loop.wait(client.value()->read(transaction).then([&](client::Outcome&& o) {
-      outcome = std::move(o);
-    }),
-                    60000);
-    if (!outcome.status.is_ok()) {
+    const bool answered = wait_until(30000 * time_scale(), [&] {
+      outcome.status = base::Status(base::Code::kTimeout, "no outcome");
+      (void)loop.wait(client.value()->read(transaction).then([&](client::Outcome&& o) {
+        outcome = std::move(o);
+      }),
+                      60000);
+      // A leader may be lost once more while nobody kills anything: the machine may be busy.
+      return outcome.status.is_ok() || !outcome.status.retryable();
+    });
+    if (!answered || !outcome.status.is_ok()) {
       *why = outcome.status.to_string();
       return false;
     }
@@ -149,7 +207,41 @@ std::string wrong_with(const Write& write, const kv::KeyValue* item) {
   return "";
 }
 
+std::string wrong_with_register(const std::vector<Write>& writes, const kv::KeyValue* item) {
+  std::uint64_t acknowledged = 0, unknown = 0;
+  std::size_t last = writes.size();  // acknowledged; none yet
+  for (std::size_t n = 0; n < writes.size(); ++n) {
+    if (writes[n].fate == Fate::kAcknowledged) last = n;
+    acknowledged += writes[n].fate == Fate::kAcknowledged ? 1 : 0;
+    unknown += writes[n].fate == Fate::kUnknown ? 1 : 0;
+  }
+  if (item == nullptr) return acknowledged == 0 ? "" : "was acknowledged and is not there";
+  if (item->version < acknowledged || item->version > acknowledged + unknown)
+    return "was written " + std::to_string(item->version) + " times, not " +
+           std::to_string(acknowledged) + " and at most " + std::to_string(unknown) + " more";
+  for (std::size_t n = last == writes.size() ? 0 : last; n < writes.size(); ++n)
+    if (writes[n].value == item->value)
+      return writes[n].fate == Fate::kRefused ? "holds " + item->value + ", which was refused" : "";
+  return "holds " + item->value + ", which is older than what was acknowledged";
+}
+
 }  // namespace
+
+std::vector<std::string> compare_registers(const Registers& registers, const std::string& prefix,
+                                           const std::vector<std::string>& endpoints) {
+  std::map<std::string, kv::KeyValue> found;
+  std::string why;
+  if (!read_all("r" + prefix, endpoints, &found, &why))
+    return {"the cluster cannot be read: " + why};
+  std::vector<std::string> wrong;
+  for (const auto& [key, writes] : registers) {
+    const auto item = found.find(key);
+    const std::string what =
+        wrong_with_register(writes, item == found.end() ? nullptr : &item->second);
+    if (!what.empty()) wrong.push_back(key + " " + what);
+  }
+  return wrong;
+}
 
 std::vector<std::string> compare_with_cluster(const History& history, const std::string& prefix,
                                               const std::vector<std::string>& endpoints) {

@@ -25,10 +25,13 @@ struct Write {
 /// Key to write. Each key is put by one call without a compare, so that its version tells how often
 /// that happened.
 using History = std::map<std::string, Write>;
+/// Key to the writes that one client tried on it, one after the other: plain puts of even clients,
+/// compare-and-swap of odd ones.
+using Registers = std::map<std::string, std::vector<Write>>;
 
 struct WritersOptions {
   std::vector<std::string> endpoints;
-  std::string prefix = "w/";    // of the keys
+  std::string prefix = "w/";    // of the keys; those that are overwritten have "r" before it
   std::uint32_t clients = 4;    // each with a session
   std::uint32_t in_flight = 4;  // calls a client
   std::uint32_t timeout_ms = 5000;
@@ -50,6 +53,8 @@ class Writers {
   std::uint64_t last_acknowledged_ms() const { return last_acknowledged_ms_.load(); }
   /// Requires: stopped.
   const History& history() const { return history_; }
+  /// Requires: stopped.
+  const Registers& registers() const { return registers_; }
   /// The longest time between two acknowledgements, of which the later came in [since, until).
   /// Requires: stopped.
   std::uint64_t longest_gap_ms(std::uint64_t since_ms, std::uint64_t until_ms = ~0ULL) const;
@@ -61,6 +66,7 @@ class Writers {
   std::atomic<std::uint64_t> acknowledged_{0}, refused_{0}, unknown_{0};
   std::atomic<std::uint64_t> last_acknowledged_ms_{0};
   History history_;
+  Registers registers_;
   std::vector<std::uint64_t> acknowledged_at_ms_;
   std::thread thread_;
 };
@@ -70,5 +76,10 @@ class Writers {
 /// is there once or not at all; nothing else is. Returns what is wrong, at most twenty lines.
 std::vector<std::string> compare_with_cluster(const History& history, const std::string& prefix,
                                               const std::vector<std::string>& endpoints);
+/// The same of keys that were overwritten: the value is that of the last acknowledged write or of
+/// an unknown one after it, never of a refused one; the version counts each acknowledged write once
+/// and each unknown one at most once. `prefix`: as in WritersOptions.
+std::vector<std::string> compare_registers(const Registers& registers, const std::string& prefix,
+                                           const std::vector<std::string>& endpoints);
 
 }  // namespace cluster
