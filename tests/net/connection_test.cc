@@ -237,6 +237,28 @@ TEST(Dial, FailsInTimeAndNamesTheAddress) {
   }
 }
 
+/// A dial to a free port of this machine comes from that very port once in some ten thousand times;
+/// TCP then connects the socket to itself, and keeps the port's owner from listening.
+TEST(Dial, IsNeverConnectedToItself) {
+  Loop loop;
+  const Address nobody{"127.0.0.1", 40000};  // ports to dial from are even ones from this range
+  if (!Listener::listen(loop, nobody, 1, [](std::shared_ptr<Socket>) {}).is_ok()) {
+    GTEST_SKIP() << "somebody listens at " << nobody.to_string();
+  }
+  int connected = 0, refused = 0;
+  for (int round = 0; round < 400; ++round) {
+    kj::Vector<kj::Promise<void>> dials;
+    for (int i = 0; i < 100; ++i) {
+      dials.add(dial(loop, nobody, 5000)
+                    .then([&](std::shared_ptr<Socket>) { ++connected; },
+                          [&](kj::Exception&&) { ++refused; }));
+    }
+    ASSERT_TRUE(loop.wait(kj::joinPromises(dials.releaseAsArray()), 10000));
+  }
+  EXPECT_EQ(connected, 0);
+  EXPECT_EQ(refused, 40000);
+}
+
 TEST(Listener, SaysWhichPortIsTaken) {
   Loop loop;
   EchoServer server(loop, {});

@@ -115,6 +115,23 @@ TEST(Loop, WhatWasPostedAndDidNotRunIsDroppedWithTheLoop) {
   EXPECT_EQ(held.use_count(), 1);
 }
 
+TEST(Loop, AnExpiredTimerDoesNotRunItsTaskWhenTheLoopGoes) {
+  int calls = 0;
+  {
+    Loop loop;
+    const auto stop = [&] {
+      ++calls;
+      loop.stop();
+    };
+    loop.every(1, stop);
+    loop.every(1, stop);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // so that both have expired
+    loop.run();
+    EXPECT_EQ(calls, 1);
+  }
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(LoopDeathTest, WaitingWithinAHandlerIsABug) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_DEATH(
