@@ -63,7 +63,9 @@ class Writers::Run final : private kj::TaskSet::ErrorHandler {
   template <class Next>
   void then(Fate fate, Next next) {
     constexpr auto kPause = 20 * kj::MILLISECONDS;
-    tasks_.add(fate == Fate::kRefused ? loop_.timer().afterDelay(kPause).then(next) : next());
+    // Moved: KJ would keep a reference to an lvalue, and this one is gone when the timer fires.
+    tasks_.add(fate == Fate::kRefused ? loop_.timer().afterDelay(kPause).then(kj::mv(next))
+                                      : next());
   }
 
   /// One write of the client's register after the other, each of a value of its own.
