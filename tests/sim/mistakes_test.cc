@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "tests/sim/effort.h"
 #include "tests/sim/simulation.h"
 
 namespace sim {
@@ -23,7 +24,7 @@ std::string find_violation(const Options& options, std::uint64_t seeds) {
 /// That the options are sound but for the mistake.
 void expect_sound_without(Options options, std::uint64_t seeds) {
   options.mistakes = Mistakes();
-  EXPECT_EQ(find_violation(options, seeds), "");
+  EXPECT_EQ(find_violation(options, effort(seeds)), "");
 }
 
 TEST(Mistakes, AcknowledgingBeforeTheSyncIsFound) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "tests/sim/effort.h"
 #include "tests/sim/simulation.h"
 
 namespace sim {
@@ -66,7 +67,7 @@ Outcome hang_the_leader(std::uint64_t seed, Hung hung, Reactions reactions, std:
 }
 
 TEST(HungLeaderDisk, WritesGoOnWithinTheBoundInEverySeed) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= effort(20); ++seed) {
     const Outcome outcome = hang_the_leader(seed, Hung::kDisk, {}, seed % 4 == 0 ? 5 : 3);
     EXPECT_LE(outcome.gap, kBound) << "seed " << seed;
     EXPECT_FALSE(outcome.leads_still) << "seed " << seed;
@@ -75,7 +76,7 @@ TEST(HungLeaderDisk, WritesGoOnWithinTheBoundInEverySeed) {
 }
 
 TEST(HungLeaderDisk, WritesStopForAsLongAsItHangsWithoutTheReactions) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= effort(20); ++seed) {
     const Outcome outcome = hang_the_leader(seed, Hung::kDisk, {false, false});
     EXPECT_GT(outcome.gap, 3 * kBound) << "seed " << seed;
     EXPECT_TRUE(outcome.leads_still) << "seed " << seed;
@@ -84,7 +85,7 @@ TEST(HungLeaderDisk, WritesStopForAsLongAsItHangsWithoutTheReactions) {
 }
 
 TEST(HungLeaderDisk, EitherReactionAloneIsEnough) {
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+  for (std::uint64_t seed = 1; seed <= effort(10); ++seed) {
     for (const Reactions reactions : {Reactions{true, false}, Reactions{false, true}}) {
       const Outcome outcome = hang_the_leader(seed, Hung::kDisk, reactions);
       EXPECT_LE(outcome.gap, kBound) << "seed " << seed << " step down " << reactions.step_down;
@@ -96,7 +97,7 @@ TEST(HungLeaderDisk, EitherReactionAloneIsEnough) {
 
 /// With only its log hung a leader can still commit on its followers' disks; it must not stay.
 TEST(HungLeaderLog, TheLeaderGivesUpAndWritesGoOn) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= effort(20); ++seed) {
     const Outcome outcome = hang_the_leader(seed, Hung::kLog, {});
     EXPECT_LE(outcome.gap, kBound) << "seed " << seed;
     EXPECT_FALSE(outcome.leads_still) << "seed " << seed;
@@ -108,7 +109,7 @@ TEST(HungLeaderLog, TheLeaderGivesUpAndWritesGoOn) {
 /// A power cut may take the watermark's newest writes with it; then the peers remember.
 TEST(LostData, IsToldByPeersWhereTheNodeCannotNotice) {
   std::size_t told = 0;
-  for (std::uint64_t seed = 1; seed <= 60 && told < 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 60 && told < effort(5); ++seed) {
     Simulation simulation(seed, Options());
     simulation.start();
     simulation.run_until(2 * kSecond);
@@ -125,11 +126,11 @@ TEST(LostData, IsToldByPeersWhereTheNodeCannotNotice) {
     simulation.finish();
     EXPECT_EQ(simulation.journal().violation().value_or(""), "") << "seed " << seed;
   }
-  EXPECT_GE(told, 5u) << "too few openings that noticed nothing: the test shows nothing";
+  EXPECT_GE(told, effort(5)) << "too few openings that noticed nothing: the test shows nothing";
 }
 
 TEST(Minority, TwoOfThreeDownRefusesEverythingAndComesBack) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= effort(5); ++seed) {
     Simulation simulation(seed, Options());
     simulation.start();
     simulation.run_until(2 * kSecond);
