@@ -1,6 +1,7 @@
 // A server and clients of schema::Peer on one loop, for the tests of streams and RPC.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,6 +22,10 @@
 #include "schema/peer.capnp.h"
 
 namespace net {
+
+/// How long a test waits for what must come. Long, since it is spent only when a test fails, and a
+/// loaded machine may stand still for seconds.
+constexpr std::uint32_t kPatienceMs = 60000;
 
 /// Counts what is delivered; answers at once, or never while `hold` is set.
 class CountingPeer final : public schema::Peer::Server {
@@ -80,20 +85,22 @@ class EchoServer : private kj::TaskSet::ErrorHandler {
 inline std::unique_ptr<RpcClient> connect(Loop& loop, const Address& to,
                                           ConnectionLimits limits = {}) {
   std::unique_ptr<RpcClient> client;
-  const bool in_time = loop.wait(dial(loop, to, 2000).then([&](std::shared_ptr<Socket> socket) {
-    client = RpcClient::make(loop, std::move(socket), limits);
-  }),
-                                 5000);
+  const bool in_time =
+      loop.wait(dial(loop, to, kPatienceMs).then([&](std::shared_ptr<Socket> socket) {
+        client = RpcClient::make(loop, std::move(socket), limits);
+      }),
+                kPatienceMs);
   CHECK(in_time && client != nullptr);
   return client;
 }
 
 inline kj::Own<kj::AsyncIoStream> connect_bytes(Loop& loop, const Address& to) {
   kj::Own<kj::AsyncIoStream> stream;
-  const bool in_time = loop.wait(dial(loop, to, 2000).then([&](std::shared_ptr<Socket> socket) {
-    stream = byte_stream(std::move(socket));
-  }),
-                                 5000);
+  const bool in_time =
+      loop.wait(dial(loop, to, kPatienceMs).then([&](std::shared_ptr<Socket> socket) {
+        stream = byte_stream(std::move(socket));
+      }),
+                kPatienceMs);
   CHECK(in_time);
   return stream;
 }
@@ -105,13 +112,14 @@ inline kj::Promise<void> deliver(schema::Peer::Client peer, std::size_t body_byt
   return request.send().ignoreResult();
 }
 
-/// Runs the loop until `condition` holds; false after `timeout_ms`.
-inline bool run_until(Loop& loop, std::function<bool()> condition, int timeout_ms = 10000) {
-  for (int waited_ms = 0; waited_ms < timeout_ms; waited_ms += 5) {
-    if (condition()) return true;
-    if (!loop.wait(loop.timer().afterDelay(5 * kj::MILLISECONDS), 1000)) return false;
+/// Runs the loop until `condition` holds; false after kPatienceMs.
+inline bool run_until(Loop& loop, std::function<bool()> condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    loop.wait(loop.timer().afterDelay(5 * kj::MILLISECONDS), kPatienceMs);
   }
-  return condition();
+  return true;
 }
 
 /// A plain socket that speaks no protocol.

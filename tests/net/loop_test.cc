@@ -47,7 +47,7 @@ TEST(Loop, ABusyPromiseQueueDoesNotStarvePostedTasks) {
     return kj::evalLater([&] { return spin(); });
   };
   std::thread other([&] { loop.post([&] { posted = true; }); });
-  EXPECT_TRUE(loop.wait(spin(), 20000));
+  EXPECT_TRUE(loop.wait(spin(), 60000));
   other.join();
   EXPECT_TRUE(posted);
   EXPECT_LE(turns, 10'000'000u);
@@ -77,7 +77,7 @@ TEST(Loop, TimersFireInOrderAndDroppedOnesNever) {
                        .then([&] { fired.push_back(3); })
                        .eagerlyEvaluate(nullptr);
   }
-  EXPECT_TRUE(loop.wait(kj::joinPromises(kj::arr(kj::mv(late), kj::mv(early))), 5000));
+  EXPECT_TRUE(loop.wait(kj::joinPromises(kj::arr(kj::mv(late), kj::mv(early))), 60000));
   EXPECT_EQ(fired, (std::vector<int>{1, 2}));
 }
 
@@ -99,7 +99,7 @@ TEST(Loop, AStopThatCameFirstEndsTheNextRun) {
   EXPECT_FALSE(loop.wait(kj::NEVER_DONE, 60000));
   loop.run();
   // Used up: the loop runs again.
-  EXPECT_TRUE(loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS), 10000));
+  EXPECT_TRUE(loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS), 60000));
 }
 
 TEST(Loop, WhatWasPostedAndDidNotRunIsDroppedWithTheLoop) {
@@ -143,25 +143,25 @@ TEST(LoopDeathTest, WaitingWithinAHandlerIsABug) {
       "may not be run from within itself");
 }
 
-/// A task that takes 4 ms of its 10 must not push the next ones back. A loaded machine may spoil an
-/// attempt, but cannot make a drifting timer keep its pace.
+/// A task that takes 4 ms of its 10 must not push the next ones back. A loaded machine may spoil
+/// attempts, but cannot make a drifting timer, which needs 14 ms a call, keep its pace.
 TEST(Loop, EveryDoesNotDriftUnderLoad) {
   using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::seconds(60);
+  const auto good = std::chrono::milliseconds(350);
   Clock::duration best = Clock::duration::max();
-  for (int attempt = 0; attempt < 10 && best > std::chrono::milliseconds(380); ++attempt) {
+  while (best > good && Clock::now() < deadline) {
     Loop loop;
     int calls = 0;
     const auto begin = Clock::now();
     loop.every(10, [&] {
-      const auto until = Clock::now() + std::chrono::milliseconds(4);
-      while (Clock::now() < until) {
-      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(4));
       if (++calls == 30) loop.stop();
     });
     loop.run();
     best = std::min(best, Clock::now() - begin);
   }
-  EXPECT_LE(best, std::chrono::milliseconds(380));
+  EXPECT_LE(best, good);
 }
 
 }  // namespace
