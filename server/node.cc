@@ -55,6 +55,16 @@ LoopOptions loop_options(const Config& config, const storage::LogStore& log,
   return options;
 }
 
+/// What is known before the loop has turned once: somebody may ask the door earlier.
+NodeStatus status_at_opening(const raft::Recovered& recovered, const kv::Position& position) {
+  NodeStatus status;
+  status.replica.core.term = recovered.hard_state.term;
+  status.replica.core.quarantined = recovered.quarantined;
+  status.replica.core.quarantine_reason = recovered.quarantine_reason;
+  status.replica.position = position;
+  return status;
+}
+
 WatchdogOptions watchdog_options(const Config& config, Node::End end) {
   WatchdogOptions options;
   options.stuck_ms *= config.time_scale;
@@ -117,6 +127,7 @@ Node::Impl::Impl(const Config& config, LogSink& lines, End end,
       faults_(std::move(faults)),
       directory_(std::move(directory)),
       position_(machine->position()),
+      board_(status_at_opening(recovered, position_)),
       watchdog_(watchdog_options(config, std::move(end)), stamps_),
       log_(
           directory_->log(), [this](auto events) { loop_.post(std::move(events)); },

@@ -22,6 +22,8 @@ struct NodeStatus {
 /// Invariant: read() is never null.
 class StatusBoard {
  public:
+  explicit StatusBoard(NodeStatus initial = {})
+      : current_(std::make_shared<const NodeStatus>(std::move(initial))) {}
   void publish(NodeStatus status) {
     auto next = std::make_shared<const NodeStatus>(std::move(status));
     std::lock_guard lock(mutex_);
@@ -34,7 +36,7 @@ class StatusBoard {
 
  private:
   mutable std::mutex mutex_;
-  std::shared_ptr<const NodeStatus> current_ = std::make_shared<NodeStatus>();  // guarded
+  std::shared_ptr<const NodeStatus> current_;  // guarded
 };
 
 }  // namespace server

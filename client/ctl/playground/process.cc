@@ -55,6 +55,21 @@ void set_attributes(Attributes& attributes, bool own_session) {
   posix_spawnattr_setflags(&attributes.value, flags);
 }
 
+/// Whether the child is still on its way to the program, so that the kernel may not know yet that
+/// it dies with its parent. One that is stopped then would be left behind.
+bool is_on_its_way(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline");
+  std::string program, verb;
+  std::getline(file, program, '\0');
+  std::getline(file, verb, '\0');
+  return verb == kChildVerb;
+}
+
+void wait_until_it_runs(pid_t pid) {
+  constexpr int kLooks = 4000, kLookUs = 500;
+  for (int i = 0; i < kLooks && is_on_its_way(pid); ++i) usleep(kLookUs);
+}
+
 }  // namespace
 
 std::optional<ProcessId> find_process(pid_t pid) {
@@ -110,6 +125,7 @@ base::Result<ProcessId> spawn(const Spawn& how) {
   const int error =
       posix_spawn(&pid, argv[0], &actions.value, &attributes.value, argv.data(), environ);
   if (error != 0) return io_error(how.argv.front() + " cannot be started", error);
+  if (how.dies_with_parent) wait_until_it_runs(pid);
   const auto process = find_process(pid);
   // Gone already: its parent will reap it and say how it ended.
   return process.value_or(ProcessId{pid, 0});
