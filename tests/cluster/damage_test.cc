@@ -90,7 +90,8 @@ class Damage : public testing::Test {
     const Page ready = http_get(nodes_.http_port(victim_), "/readyz");
     EXPECT_EQ(ready.code, 503);
     EXPECT_NE(ready.body.find("[-]quarantine failed: "), std::string::npos) << ready.body;
-    EXPECT_EQ(http_get(nodes_.http_port(victim_), "/livez").code, 200);
+    const auto lives = [&] { return http_get(nodes_.http_port(victim_), "/livez").code == 200; };
+    EXPECT_TRUE(wait_until(5000 * time_scale(), lives)) << "its loop turns, whatever it lost";
     EXPECT_GT(evidence().size(), before.size()) << "what was found is kept";
     expect_that_people_are_told();
     expect_that_the_cluster_goes_on();
@@ -122,7 +123,12 @@ class Damage : public testing::Test {
   }
 
   void expect_that_the_cluster_goes_on() {
-    const Ended put = nodes_.holdfast({"put", "after", "damage"});
+    // The two others may be about to elect.
+    Ended put;
+    (void)wait_until(20000 * time_scale(), [&] {
+      put = nodes_.holdfast({"put", "after", "damage"});
+      return put.exit_code == 0;
+    });
     EXPECT_EQ(put.exit_code, 0) << put.err;
     EXPECT_EQ(nodes_.holdfast({"get", "after"}).out, "damage\n");
     for (const auto& wrong : compare_with_cluster(history_, "w/", nodes_.endpoints()))
