@@ -19,7 +19,7 @@ class Endpoints {
  public:
   static constexpr std::uint64_t kAskAgainMs = 50;
   static constexpr std::uint64_t kAsideMinMs = 100;
-  static constexpr std::uint64_t kAsideMaxMs = 500;
+  static constexpr std::uint64_t kAsideMaxMs = 250;
 
   /// Requires: seeds is not empty.
   explicit Endpoints(const std::vector<std::string>& seeds);

@@ -402,10 +402,10 @@ TEST_F(ClientTest, AMemberThatComesBackIsFound) {
   open();
   ASSERT_TRUE(put("a", "1").status.is_ok());
   member(0).stop();
-  after(1000, [this] { member(0).start(); });
+  after(500, [this] { member(0).start(); });
   const Outcome outcome = put("b", "2");
   ASSERT_TRUE(outcome.status.is_ok()) << outcome.status.to_string();
-  EXPECT_GE(took_ms_, 900u);
+  EXPECT_GE(took_ms_, 450u);
   EXPECT_EQ(state_.revision, 2u);
 }
 
