@@ -117,11 +117,21 @@ using Input = std::variant<Tick, Receive, LinkUp, LinkDown, Propose, ReadBarrier
 
 // ---- Output ----
 
+/// The entry right before a log's first one.
+struct LogStart {
+  Index index;
+  Term term;
+  ChainHash hash;
+  bool operator==(const LogStart&) const = default;
+};
 /// One write of the log. Written and synced in order; may be merged with its neighbours.
 struct PersistRequest {
   Ordinal ordinal;
   Term term;  // the core's term when it was queued: the fence of DESIGN section 5.14
   std::optional<HardState> hard_state;
+  /// The log is emptied, whatever it holds, and begins right after this entry: a snapshot was
+  /// installed. Comes before the others.
+  std::optional<LogStart> restart;
   std::optional<Index> truncate_from;  // entries from here on are removed before `entries` are put
   std::vector<EntryPtr> entries;       // contiguous
 };

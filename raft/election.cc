@@ -214,7 +214,8 @@ void Core::Impl::on_message(const Message& message, const RequestVote& body) {
     if (follower() == nullptr) become_follower(term(), MemberId(), "voted for another");
     reset_election_timer();
   }
-  reply(message, RequestVoteReply{body.pre_vote, granted}, granted && !body.pre_vote);
+  const RequestVoteReply answer{body.pre_vote, granted, log_.last(), log_.last_term()};
+  reply(message, answer, granted && !body.pre_vote);
   if (granted && body.pre_vote) {
     // It answers for the term that was asked about, which nobody is in yet.
     outgoing_.back().message.term = message.term;

@@ -128,6 +128,12 @@ class Core::Impl {
   void on_message(const Message& message, const HeartbeatReply& body);
   void on_message(const Message& message, const TimeoutNow& body);
   void on_message(const Message& message, const Refusal& body);
+  void on_message(const Message& message, const InstallSnapshot& body);
+  void on_message(const Message& message, const InstallSnapshotReply& body);
+  void on_message(const Message& message, const Pull& body);
+  void on_message(const Message& message, const PullReply& body);
+  void on_message(const Message& message, const ReadIndexRequest& body);
+  void on_message(const Message& message, const ReadIndexReply& body);
   void enter_quarantine(const std::string& reason);
 
   // ---- election.cc ----

@@ -73,13 +73,46 @@ struct Describe {
                            ? " rolled-back remembered=" + raft::show(body.remembered)
                            : " unknown-incarnation"};
   }
+  Described operator()(const InstallSnapshot& body) const {
+    return {"InstallSnapshot",
+            " snapshot=" + raft::show(body.snapshot.index) + "/" + raft::show(body.snapshot.term) +
+                " chunk=" + std::to_string(body.chunk) + (body.done ? " done" : "")};
+  }
+  Described operator()(const InstallSnapshotReply& body) const {
+    return {"InstallSnapshotReply",
+            " snapshot=" + raft::show(body.index) +
+                (body.installed ? " installed" : " next-chunk=" + std::to_string(body.next_chunk)) +
+                show(body.progress)};
+  }
+  Described operator()(const Pull& body) const {
+    return {"Pull",
+            " prev=" + raft::show(body.previous_index) + "/" + raft::show(body.previous_term)};
+  }
+  Described operator()(const PullReply& body) const {
+    const std::string last =
+        " last=" + raft::show(body.last_index) + "/" + raft::show(body.last_term);
+    const std::string prev = " prev=" + raft::show(body.previous_index);
+    if (!body.agrees) return {"PullReply", prev + " hint=" + raft::show(body.hint) + last};
+    return {"PullReply", prev + " entries=" + std::to_string(body.entries.size()) + last};
+  }
+  Described operator()(const ReadIndexRequest& body) const {
+    return {"ReadIndex", " id=" + std::to_string(body.id)};
+  }
+  Described operator()(const ReadIndexReply& body) const {
+    const bool ok = body.code == base::Code::kOk;
+    return {"ReadIndexReply", " id=" + std::to_string(body.id) +
+                                  (ok ? " index=" + raft::show(body.index) : " refused")};
+  }
 };
 
 }  // namespace
 
 Lane lane_of(const Message& message) {
-  const bool bulk = std::holds_alternative<AppendEntries>(message.body) ||
-                    std::holds_alternative<AppendEntriesReply>(message.body);
+  const auto is = [&]<typename... Body>() {
+    return (std::holds_alternative<Body>(message.body) || ...);
+  };
+  const bool bulk = is.operator()<AppendEntries, AppendEntriesReply, InstallSnapshot,
+                                  InstallSnapshotReply, Pull, PullReply>();
   return bulk ? Lane::kBulk : Lane::kLiveness;
 }
 
@@ -87,6 +120,10 @@ std::size_t size_bytes(const Message& message) {
   std::size_t bytes = kEnvelopeBytes;
   if (const auto* append = std::get_if<AppendEntries>(&message.body)) {
     for (const EntryPtr& entry : append->entries) bytes += entry->size_bytes();
+  } else if (const auto* pulled = std::get_if<PullReply>(&message.body)) {
+    for (const EntryPtr& entry : pulled->entries) bytes += entry->size_bytes();
+  } else if (const auto* install = std::get_if<InstallSnapshot>(&message.body)) {
+    bytes += install->data->size() + install->snapshot.configuration.size();
   }
   return bytes;
 }

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/status.h"
 #include "raft/entry.h"
 
 namespace raft {
@@ -44,6 +45,8 @@ struct RequestVote {
 struct RequestVoteReply {
   bool pre_vote = false;
   bool granted = false;
+  Index last_index;  // where the voter's log ends
+  Term last_term;
 };
 
 /// AppendEntries RPC (figure 2), with the previous entry's hash beside its term.
@@ -89,8 +92,59 @@ struct Refusal {
   Ordinal remembered;  // the highest durable ordinal that was heard from an earlier epoch
 };
 
-using MessageBody = std::variant<RequestVote, RequestVoteReply, AppendEntries, AppendEntriesReply,
-                                 Heartbeat, HeartbeatReply, TimeoutNow, Refusal>;
+/// What a snapshot stands for: the state after the entry at `index`.
+struct SnapshotMeta {
+  Index index;
+  Term term;
+  ChainHash hash;
+  HybridTime time;
+  std::string configuration;  // encode()d, in force at `index`
+  bool operator==(const SnapshotMeta&) const = default;
+};
+/// InstallSnapshot RPC (figure 13): one chunk of the state, at most some MiB.
+struct InstallSnapshot {
+  SnapshotMeta snapshot;
+  std::uint64_t chunk = 0;  // from 0
+  std::shared_ptr<const std::string> data;
+  bool done = false;  // the last chunk
+};
+struct InstallSnapshotReply {
+  Index index;                   // of the snapshot
+  std::uint64_t next_chunk = 0;  // what the follower waits for
+  bool installed = false;        // everything up to `index` is durable
+  ProgressReport progress;
+};
+
+/// Asks a member whose log is ahead for what follows an entry, before a candidacy (reference
+/// failures.md section 5; DESIGN section 6, rule 10). Acknowledges nothing.
+struct Pull {
+  Index previous_index;
+  Term previous_term;
+  ChainHash previous_hash;
+};
+struct PullReply {
+  bool agrees = false;  // false: the entry asked about is another or none here; try `hint`
+  Index previous_index;
+  Index hint;
+  std::vector<EntryPtr> entries;  // contiguous after previous_index
+  Index last_index;               // where the answering log ends
+  Term last_term;
+};
+
+/// A follower asks its leader for a read index on behalf of its own clients (thesis section 6.4).
+struct ReadIndexRequest {
+  std::uint64_t id = 0;  // the follower's
+};
+struct ReadIndexReply {
+  std::uint64_t id = 0;
+  base::Code code = base::Code::kOk;
+  Index index;  // kOk: a state that has applied this may answer
+};
+
+using MessageBody =
+    std::variant<RequestVote, RequestVoteReply, AppendEntries, AppendEntriesReply, Heartbeat,
+                 HeartbeatReply, TimeoutNow, Refusal, InstallSnapshot, InstallSnapshotReply, Pull,
+                 PullReply, ReadIndexRequest, ReadIndexReply>;
 
 struct Message {
   MemberId from;

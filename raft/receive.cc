@@ -129,6 +129,13 @@ void Core::Impl::on_message(const Message& message, const Refusal& body) {
   }
 }
 
+void Core::Impl::on_message(const Message&, const InstallSnapshot&) {}
+void Core::Impl::on_message(const Message&, const InstallSnapshotReply&) {}
+void Core::Impl::on_message(const Message&, const Pull&) {}
+void Core::Impl::on_message(const Message&, const PullReply&) {}
+void Core::Impl::on_message(const Message&, const ReadIndexRequest&) {}
+void Core::Impl::on_message(const Message&, const ReadIndexReply&) {}
+
 void Core::Impl::enter_quarantine(const std::string& reason) {
   quarantined_ = true;
   quarantine_reason_ = reason;

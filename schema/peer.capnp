@@ -67,6 +67,12 @@ struct Body {
     heartbeatReply @5 :HeartbeatReply;
     timeoutNow @6 :Void;
     refusal @7 :Refusal;
+    installSnapshot @8 :InstallSnapshot;
+    installSnapshotReply @9 :InstallSnapshotReply;
+    pull @10 :Pull;
+    pullReply @11 :PullReply;
+    readIndex @12 :ReadIndex;
+    readIndexReply @13 :ReadIndexReply;
   }
 }
 struct RequestVote {
@@ -78,6 +84,8 @@ struct RequestVote {
 struct RequestVoteReply {
   preVote @0 :Bool;
   granted @1 :Bool;
+  lastIndex @2 :UInt64;  # where the voter's log ends: what a candidate that lost could pull
+  lastTerm @3 :UInt64;
 }
 struct AppendEntries {
   previousIndex @0 :UInt64;
@@ -108,4 +116,44 @@ struct HeartbeatReply {
 struct Refusal {
   reason @0 :UInt8;
   remembered @1 :Ordinal;
+}
+struct SnapshotMeta {
+  index @0 :UInt64;  # the last entry that the snapshot holds
+  term @1 :UInt64;
+  hash @2 :UInt64;
+  time @3 :UInt64;
+  configuration @4 :Data;  # in force at `index`
+}
+struct InstallSnapshot {
+  snapshot @0 :SnapshotMeta;
+  chunk @1 :UInt64;  # from 0
+  data @2 :Data;
+  done @3 :Bool;     # the last chunk
+}
+struct InstallSnapshotReply {
+  index @0 :UInt64;      # of the snapshot
+  nextChunk @1 :UInt64;  # what the receiver waits for
+  installed @2 :Bool;    # it is in force: everything up to `index` is durable
+  progress @3 :ProgressReport;
+}
+struct Pull {
+  previousIndex @0 :UInt64;  # what follows this entry is asked for
+  previousTerm @1 :UInt64;
+  previousHash @2 :UInt64;
+}
+struct PullReply {
+  agrees @0 :Bool;           # false: the entry asked about is not in this log; try `hint`
+  previousIndex @1 :UInt64;
+  hint @2 :UInt64;
+  entries @3 :List(Entry);
+  lastIndex @4 :UInt64;
+  lastTerm @5 :UInt64;
+}
+struct ReadIndex {
+  id @0 :UInt64;
+}
+struct ReadIndexReply {
+  id @0 :UInt64;
+  code @1 :UInt16;   # base::Code
+  index @2 :UInt64;
 }

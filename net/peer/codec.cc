@@ -24,6 +24,10 @@ capnp::Data::Reader data(const std::string& bytes) {
   return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()};
 }
 
+std::string bytes_of(capnp::Data::Reader from) {
+  return {reinterpret_cast<const char*>(from.begin()), from.size()};
+}
+
 void put(const base::Ordinal& from, schema::Ordinal::Builder to) {
   to.setEpoch(from.epoch);
   to.setCounter(from.counter);
@@ -70,6 +74,51 @@ raft::ProgressReport get(schema::ProgressReport::Reader from) {
           from.getQuarantined()};
 }
 
+void put(const std::vector<raft::EntryPtr>& from, capnp::List<schema::Entry>::Builder to) {
+  for (kj::uint i = 0; i < to.size(); ++i) {
+    const raft::Entry& entry = *from[i];
+    auto out = to[i];
+    out.setTerm(entry.term.value);
+    out.setIndex(entry.index.value);
+    out.setKind(static_cast<std::uint8_t>(entry.kind));
+    out.setTime(entry.time.value);
+    out.setHash(entry.hash.value);
+    out.setPayload(data(entry.payload));
+  }
+}
+/// nullopt unless they are of known kinds and follow `previous` without a gap, which also keeps a
+/// list of empty structs, which costs its sender nothing, from becoming entries.
+std::optional<std::vector<raft::EntryPtr>> get(capnp::List<schema::Entry>::Reader from,
+                                               std::uint64_t previous) {
+  std::vector<raft::EntryPtr> to;
+  to.reserve(from.size());
+  for (auto in : from) {
+    if (in.getKind() > static_cast<std::uint8_t>(raft::EntryKind::kConfiguration)) return {};
+    if (in.getIndex() != previous + 1 + to.size()) return {};
+    auto entry = std::make_shared<raft::Entry>();
+    entry->term = base::Term(in.getTerm());
+    entry->index = base::Index(in.getIndex());
+    entry->kind = static_cast<raft::EntryKind>(in.getKind());
+    entry->time = base::HybridTime(in.getTime());
+    entry->hash = base::ChainHash{in.getHash()};
+    entry->payload = bytes_of(in.getPayload());
+    to.push_back(std::move(entry));
+  }
+  return to;
+}
+
+void put(const raft::SnapshotMeta& from, schema::SnapshotMeta::Builder to) {
+  to.setIndex(from.index.value);
+  to.setTerm(from.term.value);
+  to.setHash(from.hash.value);
+  to.setTime(from.time.value);
+  to.setConfiguration(data(from.configuration));
+}
+raft::SnapshotMeta get(schema::SnapshotMeta::Reader from) {
+  return {base::Index(from.getIndex()), base::Term(from.getTerm()), base::ChainHash{from.getHash()},
+          base::HybridTime(from.getTime()), bytes_of(from.getConfiguration())};
+}
+
 // ---- Bodies, one pair a message ----
 
 struct Writer {
@@ -86,6 +135,8 @@ struct Writer {
     auto to = body.initRequestVoteReply();
     to.setPreVote(from.pre_vote);
     to.setGranted(from.granted);
+    to.setLastIndex(from.last_index.value);
+    to.setLastTerm(from.last_term.value);
   }
   void operator()(const raft::AppendEntries& from) {
     auto to = body.initAppendEntries();
@@ -94,17 +145,7 @@ struct Writer {
     to.setPreviousHash(from.previous_hash.value);
     to.setCommit(from.commit.value);
     to.setCutFloor(from.cut_floor.value);
-    auto entries = to.initEntries(static_cast<kj::uint>(from.entries.size()));
-    for (kj::uint i = 0; i < entries.size(); ++i) {
-      const raft::Entry& entry = *from.entries[i];
-      auto out = entries[i];
-      out.setTerm(entry.term.value);
-      out.setIndex(entry.index.value);
-      out.setKind(static_cast<std::uint8_t>(entry.kind));
-      out.setTime(entry.time.value);
-      out.setHash(entry.hash.value);
-      out.setPayload(data(entry.payload));
-    }
+    put(from.entries, to.initEntries(static_cast<kj::uint>(from.entries.size())));
   }
   void operator()(const raft::AppendEntriesReply& from) {
     auto to = body.initAppendEntriesReply();
@@ -133,18 +174,66 @@ struct Writer {
     to.setReason(static_cast<std::uint8_t>(from.reason));
     put(from.remembered, to.initRemembered());
   }
+  void operator()(const raft::InstallSnapshot& from) {
+    auto to = body.initInstallSnapshot();
+    put(from.snapshot, to.initSnapshot());
+    to.setChunk(from.chunk);
+    to.setData(data(*from.data));
+    to.setDone(from.done);
+  }
+  void operator()(const raft::InstallSnapshotReply& from) {
+    auto to = body.initInstallSnapshotReply();
+    to.setIndex(from.index.value);
+    to.setNextChunk(from.next_chunk);
+    to.setInstalled(from.installed);
+    put(from.progress, to.initProgress());
+  }
+  void operator()(const raft::Pull& from) {
+    auto to = body.initPull();
+    to.setPreviousIndex(from.previous_index.value);
+    to.setPreviousTerm(from.previous_term.value);
+    to.setPreviousHash(from.previous_hash.value);
+  }
+  void operator()(const raft::PullReply& from) {
+    auto to = body.initPullReply();
+    to.setAgrees(from.agrees);
+    to.setPreviousIndex(from.previous_index.value);
+    to.setHint(from.hint.value);
+    put(from.entries, to.initEntries(static_cast<kj::uint>(from.entries.size())));
+    to.setLastIndex(from.last_index.value);
+    to.setLastTerm(from.last_term.value);
+  }
+  void operator()(const raft::ReadIndexRequest& from) { body.initReadIndex().setId(from.id); }
+  void operator()(const raft::ReadIndexReply& from) {
+    auto to = body.initReadIndexReply();
+    to.setId(from.id);
+    to.setCode(static_cast<std::uint16_t>(from.code));
+    to.setIndex(from.index.value);
+  }
 };
 
-/// What a body occupies at most, without its table.
-std::size_t body_words(const raft::MessageBody& body) {
-  constexpr std::size_t kFixedWords = 64;  // every message, but for the entries of AppendEntries
-  const auto* append = std::get_if<raft::AppendEntries>(&body);
-  if (append == nullptr) return kFixedWords;
-  std::size_t words = kFixedWords;
-  for (const auto& entry : append->entries) {
+std::size_t entries_words(const std::vector<raft::EntryPtr>& entries) {
+  std::size_t words = 0;
+  for (const auto& entry : entries) {
     words += capnp::sizeInWords<schema::Entry>() + (entry->payload.size() + 7) / 8;
   }
   return words;
+}
+
+/// What a body occupies at most, without its table.
+std::size_t body_words(const raft::MessageBody& body) {
+  constexpr std::size_t kFixedWords = 64;  // every message, but for its entries and bytes
+  if (const auto* append = std::get_if<raft::AppendEntries>(&body)) {
+    return kFixedWords + entries_words(append->entries);
+  }
+  if (const auto* pulled = std::get_if<raft::PullReply>(&body)) {
+    return kFixedWords + entries_words(pulled->entries);
+  }
+  if (const auto* install = std::get_if<raft::InstallSnapshot>(&body)) {
+    return kFixedWords + (install->data->size() + 7) / 8 +
+           (install->snapshot.configuration.size() + 7) / 8;
+  }
+  return kFixedWords;
 }
 
 /// Builds the body where it will lie in the envelope, as a flat message: a table of one segment,
@@ -170,23 +259,24 @@ std::optional<raft::AppendEntries> read(schema::AppendEntries::Reader from) {
   to.previous_hash = base::ChainHash{from.getPreviousHash()};
   to.commit = base::Index(from.getCommit());
   to.cut_floor = base::Index(from.getCutFloor());
-  const auto entries = from.getEntries();
-  to.entries.reserve(entries.size());
-  for (auto in : entries) {
-    if (in.getKind() > static_cast<std::uint8_t>(raft::EntryKind::kConfiguration)) return {};
-    // Also keeps a list of empty structs, which costs its sender nothing, from becoming entries.
-    if (in.getIndex() != from.getPreviousIndex() + 1 + to.entries.size()) return {};
-    auto entry = std::make_shared<raft::Entry>();
-    entry->term = base::Term(in.getTerm());
-    entry->index = base::Index(in.getIndex());
-    entry->kind = static_cast<raft::EntryKind>(in.getKind());
-    entry->time = base::HybridTime(in.getTime());
-    entry->hash = base::ChainHash{in.getHash()};
-    const auto payload = in.getPayload();
-    entry->payload.assign(reinterpret_cast<const char*>(payload.begin()), payload.size());
-    to.entries.push_back(std::move(entry));
-  }
+  auto entries = get(from.getEntries(), from.getPreviousIndex());
+  if (!entries) return {};
+  to.entries = std::move(*entries);
   return to;
+}
+
+std::optional<raft::PullReply> read(schema::PullReply::Reader from) {
+  auto entries = get(from.getEntries(), from.getPreviousIndex());
+  if (!entries) return {};
+  return raft::PullReply{
+      from.getAgrees(),    base::Index(from.getPreviousIndex()), base::Index(from.getHint()),
+      std::move(*entries), base::Index(from.getLastIndex()),     base::Term(from.getLastTerm())};
+}
+
+std::optional<raft::ReadIndexReply> read(schema::ReadIndexReply::Reader from) {
+  if (from.getCode() > static_cast<std::uint16_t>(base::Code::kInternal)) return {};
+  return raft::ReadIndexReply{from.getId(), static_cast<base::Code>(from.getCode()),
+                              base::Index(from.getIndex())};
 }
 
 std::optional<raft::Refusal> read(schema::Refusal::Reader from) {
@@ -212,7 +302,8 @@ std::optional<raft::MessageBody> read(schema::Body::Reader from) {
     }
     case schema::Body::REQUEST_VOTE_REPLY: {
       const auto in = from.getRequestVoteReply();
-      return raft::RequestVoteReply{in.getPreVote(), in.getGranted()};
+      return raft::RequestVoteReply{in.getPreVote(), in.getGranted(),
+                                    base::Index(in.getLastIndex()), base::Term(in.getLastTerm())};
     }
     case schema::Body::APPEND_ENTRIES:
       return known(read(from.getAppendEntries()));
@@ -235,6 +326,28 @@ std::optional<raft::MessageBody> read(schema::Body::Reader from) {
       return raft::TimeoutNow{};
     case schema::Body::REFUSAL:
       return known(read(from.getRefusal()));
+    case schema::Body::INSTALL_SNAPSHOT: {
+      const auto in = from.getInstallSnapshot();
+      return raft::InstallSnapshot{get(in.getSnapshot()), in.getChunk(),
+                                   std::make_shared<const std::string>(bytes_of(in.getData())),
+                                   in.getDone()};
+    }
+    case schema::Body::INSTALL_SNAPSHOT_REPLY: {
+      const auto in = from.getInstallSnapshotReply();
+      return raft::InstallSnapshotReply{base::Index(in.getIndex()), in.getNextChunk(),
+                                        in.getInstalled(), get(in.getProgress())};
+    }
+    case schema::Body::PULL: {
+      const auto in = from.getPull();
+      return raft::Pull{base::Index(in.getPreviousIndex()), base::Term(in.getPreviousTerm()),
+                        base::ChainHash{in.getPreviousHash()}};
+    }
+    case schema::Body::PULL_REPLY:
+      return known(read(from.getPullReply()));
+    case schema::Body::READ_INDEX:
+      return raft::ReadIndexRequest{from.getReadIndex().getId()};
+    case schema::Body::READ_INDEX_REPLY:
+      return known(read(from.getReadIndexReply()));
   }
   return {};
 }

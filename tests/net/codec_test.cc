@@ -105,9 +105,11 @@ TEST(Codec, VotesGoAround) {
   EXPECT_TRUE(vote.pre_vote && vote.transfer);
   EXPECT_EQ(vote.last_index, base::Index(1));
   EXPECT_EQ(vote.last_term, base::Term(2));
-  const auto reply = around(raft::RequestVoteReply{true, false});
+  const auto reply = around(raft::RequestVoteReply{true, false, base::Index(3), base::Term(4)});
   EXPECT_TRUE(reply.pre_vote && !reply.granted);
-  EXPECT_TRUE(around(raft::RequestVoteReply{false, true}).granted);
+  EXPECT_EQ(reply.last_index, base::Index(3));
+  EXPECT_EQ(reply.last_term, base::Term(4));
+  EXPECT_TRUE(around(raft::RequestVoteReply{false, true, {}, {}}).granted);
   around(raft::TimeoutNow{});
 }
 
@@ -154,6 +156,50 @@ TEST(Codec, HeartbeatsAndRefusalsGoAround) {
   const auto refusal = around(raft::Refusal{raft::RefusalReason::kUnknownIncarnation, {6, 7}});
   EXPECT_EQ(refusal.reason, raft::RefusalReason::kUnknownIncarnation);
   EXPECT_EQ(refusal.remembered, (base::Ordinal{6, 7}));
+}
+
+TEST(Codec, SnapshotsGoAround) {
+  raft::InstallSnapshot sent;
+  sent.snapshot = {base::Index(1), base::Term(2), base::ChainHash{3}, base::HybridTime(4), "conf"};
+  sent.chunk = 5;
+  sent.data = std::make_shared<const std::string>(3 << 20, 'x');
+  sent.done = true;
+  const auto got = around(sent);
+  EXPECT_EQ(got.snapshot, sent.snapshot);
+  EXPECT_EQ(got.chunk, 5u);
+  EXPECT_TRUE(got.done);
+  ASSERT_NE(got.data, nullptr);
+  EXPECT_EQ(*got.data, *sent.data);
+  const auto reply = around(raft::InstallSnapshotReply{base::Index(1), 6, true, progress()});
+  EXPECT_EQ(reply.index, base::Index(1));
+  EXPECT_EQ(reply.next_chunk, 6u);
+  EXPECT_TRUE(reply.installed);
+  EXPECT_EQ(reply.progress, progress());
+}
+
+TEST(Codec, PullsAndReadIndexesGoAround) {
+  const auto pull = around(raft::Pull{base::Index(1), base::Term(2), base::ChainHash{3}});
+  EXPECT_EQ(pull.previous_index, base::Index(1));
+  EXPECT_EQ(pull.previous_term, base::Term(2));
+  EXPECT_EQ(pull.previous_hash, base::ChainHash{3});
+  const auto pulled = around(raft::PullReply{true,
+                                             base::Index(40),
+                                             base::Index(2),
+                                             {entry(41, "a"), entry(42, "")},
+                                             base::Index(50),
+                                             base::Term(51)});
+  EXPECT_TRUE(pulled.agrees);
+  EXPECT_EQ(pulled.previous_index, base::Index(40));
+  EXPECT_EQ(pulled.hint, base::Index(2));
+  ASSERT_EQ(pulled.entries.size(), 2u);
+  EXPECT_EQ(pulled.entries[0]->payload, "a");
+  EXPECT_EQ(pulled.last_index, base::Index(50));
+  EXPECT_EQ(pulled.last_term, base::Term(51));
+  EXPECT_EQ(around(raft::ReadIndexRequest{7}).id, 7u);
+  const auto read = around(raft::ReadIndexReply{7, base::Code::kNotLeader, base::Index(9)});
+  EXPECT_EQ(read.id, 7u);
+  EXPECT_EQ(read.code, base::Code::kNotLeader);
+  EXPECT_EQ(read.index, base::Index(9));
 }
 
 TEST(Codec, StrangersAreRefused) {
