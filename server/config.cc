@@ -26,6 +26,7 @@ struct Texts {
   std::string log_format = "console";
   std::string log_level = "info";
   std::string allow_faults = "false";
+  std::string stall_reactions = "true";
   std::string time_scale = "1";
   std::string log_bytes_max = std::to_string(64 << 20);
   std::string heartbeat_ms = "50";
@@ -53,6 +54,8 @@ constexpr OptionRow kOptions[] = {
     {"time-scale", &Texts::time_scale, "stretches every tick; for slow builds (1 to 100)"},
     {"log-bytes-max", &Texts::log_bytes_max, "above it the log is cut where every voter has it"},
     {"heartbeat-ms", &Texts::heartbeat_ms, "between heartbeats (10 to 10000)"},
+    {"stall-reactions", &Texts::stall_reactions,
+     "false: a leader whose disk hangs stays; for showing what it costs, with --allow-faults"},
     {"election-ms", &Texts::election_ms, "election floor, at least four heartbeats"},
 };
 constexpr const char* kAllowFaults = "allow-faults";
@@ -153,6 +156,13 @@ Status read_numbers(const Texts& texts, Config* config) {
                      &config->election_ms);
 }
 
+/// A cluster without them is a zombie's home: only for showing what they are good for.
+Status read_stall_reactions(const Texts& texts, Config* config) {
+  Status status = read_bool("stall-reactions", texts.stall_reactions, &config->stall_reactions);
+  if (!status.is_ok() || config->stall_reactions || config->allow_faults) return status;
+  return wrong("stall-reactions", "can be switched off only with --allow-faults");
+}
+
 Result<Config> understand(const Texts& texts) {
   Config config;
   Status status = read_identity(texts, &config);
@@ -162,6 +172,7 @@ Result<Config> understand(const Texts& texts) {
   if (status.is_ok()) status = read_address("listen-http", texts.listen_http, &config.listen_http);
   if (status.is_ok()) status = read_logging(texts, &config);
   if (status.is_ok()) status = read_bool(kAllowFaults, texts.allow_faults, &config.allow_faults);
+  if (status.is_ok()) status = read_stall_reactions(texts, &config);
   if (status.is_ok()) status = read_numbers(texts, &config);
   if (!status.is_ok()) return status;
   return config;
@@ -275,6 +286,7 @@ raft::Options core_options(const Config& config, base::Opening opening,
   options.election_ticks = config.election_ms / 10;
   options.check_quorum_ticks = 2 * options.election_ticks;
   options.stall_ticks = 2 * options.election_ticks;
+  options.step_down_on_stall = options.withdraw_support = config.stall_reactions;
   return options;
 }
 

@@ -35,6 +35,7 @@ struct Config {
   LogFormat log_format = LogFormat::kConsole;
   LogLevel log_level = LogLevel::kInfo;
   bool allow_faults = false;
+  bool stall_reactions = true;   // false only with allow_faults: a stalled leader stays
   std::uint32_t time_scale = 1;  // 1 … 100
   std::uint64_t log_bytes_max = 64 << 20;
   std::uint32_t heartbeat_ms = 50;  // 10 … 10,000

@@ -146,6 +146,34 @@ TEST_F(Leader, WithAHungDiskIsReplacedSaysWhyAndComesBack) {
   for (const std::uint64_t gap : gaps) EXPECT_LT(gap, 1500u * time_scale());
 }
 
+/// What WithAHungDiskIsReplacedSaysWhyAndComesBack rests on: without the reactions the detector
+/// still sees the hung sync, and the zombie stays.
+TEST(LeaderWithoutStallReactions, StaysThoughItsDiskHangs) {
+  Nodes nodes(3, {"--stall-reactions", "false"});
+  ASSERT_TRUE(nodes.wait_ready());
+  Writers writers(WritersOptions{.endpoints = nodes.endpoints()});
+  ASSERT_TRUE(wait_until(10000 * time_scale(), [&] { return writers.acknowledged() > 50; }));
+  const auto leader = nodes.leader();
+  ASSERT_TRUE(leader.has_value());
+  const auto before = nodes.status(*leader);
+  ASSERT_TRUE(before.has_value());
+  ASSERT_TRUE(nodes.hang_disk(*leader, true));
+  const std::uint64_t hung_ms = now_ms();
+  const bool replaced = wait_until(3000 * time_scale(), [&] {
+    const auto now = nodes.leader();
+    return now.has_value() && *now != *leader;
+  });
+  EXPECT_FALSE(replaced) << "something else than the reactions deposes it";
+  EXPECT_GE(now_ms(), hung_ms + 3000 * time_scale());
+  const auto after = nodes.status(*leader);
+  ASSERT_TRUE(after.has_value());
+  EXPECT_TRUE(after->stalled) << "the sync did hang";
+  EXPECT_TRUE(after->leads());
+  EXPECT_EQ(after->header.term, before->header.term);
+  ASSERT_TRUE(nodes.hang_disk(*leader, false));
+  writers.stop();
+}
+
 TEST_F(Leader, AFollowersHungDiskChangesNothing) {
   const auto leader = nodes_.leader();
   ASSERT_TRUE(leader.has_value());

@@ -113,6 +113,17 @@ TEST(Config, HelpAndVersionAreAnswers) {
   }
 }
 
+TEST(Config, StallReactionsAreSwitchedOffOnlyWithFaults) {
+  EXPECT_TRUE(parse(with({})).config->stall_reactions);
+  const CommandLine alone = parse(with({"--stall-reactions", "false"}));
+  EXPECT_FALSE(alone.config);
+  EXPECT_NE(alone.text.find("--allow-faults"), std::string::npos) << alone.text;
+  const CommandLine off = parse(with({"--stall-reactions", "false", "--allow-faults"}));
+  ASSERT_TRUE(off.config) << off.text;
+  const raft::Options options = core_options(*off.config, {}, base::Incarnation(1));
+  EXPECT_FALSE(options.step_down_on_stall || options.withdraw_support);
+}
+
 TEST(Config, IdsFollowFromTokenAndName) {
   EXPECT_EQ(cluster_id_of("a"), cluster_id_of("a"));
   EXPECT_NE(cluster_id_of("a"), cluster_id_of("b"));
