@@ -120,7 +120,7 @@ void Core::Impl::on(const LinkUp& link) {
   found->second.link_up = true;
   Leader* lead = leader();
   if (lead == nullptr) return;
-  lead->progress.at(link.peer).probe();
+  lead->progress.at(link.peer).relink();
   replicate(link.peer);
 }
 
@@ -129,7 +129,7 @@ void Core::Impl::on(const LinkDown& link) {
   if (failed_ || found == peers_.end()) return;
   found->second.link_up = false;
   if (Leader* lead = leader()) {
-    lead->progress.at(link.peer).probe();
+    lead->progress.at(link.peer).relink();
   } else if (follower() != nullptr && follower()->leader == link.peer) {
     follower()->leader = MemberId();
     shorten_election_timer();
@@ -269,10 +269,12 @@ void Core::Impl::finish_step() {
       output_.persist.push_back(std::move(*request));
     }
     hand_to_apply();
+    hand_to_install();
     release_messages();
   }
   outgoing_.clear();
-  const Index needed = log_complete_ ? std::min(apply_asked_, applied_) : commit_;
+  // Without a state to apply them to, the entries wait in memory for it.
+  const Index needed = log_complete_ ? applied_ : log_.first().previous();
   log_.evict(std::min(needed, persistence_.durable_index()).next(), options_.cache_bytes);
   note_leader();
 }
@@ -281,6 +283,7 @@ void Core::Impl::finish_step() {
 /// applied before the own log has it durable, since a majority has.
 void Core::Impl::hand_to_apply() {
   if (!log_complete_ || !persistence_.hard_state_durable()) return;
+  if (incoming_ && incoming_->installing) return;
   while (apply_asked_ < commit_ && applying_bytes_ < kApplyingBytes) {
     apply_asked_ = apply_asked_.next();
     applying_bytes_ += log_.size_at(apply_asked_);

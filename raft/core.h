@@ -102,6 +102,23 @@ struct Applied {
 struct LogCut {
   Index through;
 };
+/// A chunk of the snapshot for `peer` was read. No data: it cannot be had any more.
+struct SnapshotRead {
+  MemberId peer;
+  SnapshotMeta snapshot;
+  std::uint64_t chunk = 0;
+  std::shared_ptr<const std::string> data;
+  bool done = false;  // the last chunk
+};
+/// A chunk is stored and the next may come, or what came so far was thrown away.
+struct SnapshotStored {
+  std::uint64_t id = 0;
+  bool ok = true;
+};
+/// The snapshot has taken the place of the state, durably.
+struct SnapshotInstalled {
+  SnapshotMeta snapshot;
+};
 /// The verdict of the detectors outside the core on this member.
 struct SelfAssessment {
   bool fit = true;
@@ -113,7 +130,8 @@ struct StepDown {
 };
 
 using Input = std::variant<Tick, Receive, LinkUp, LinkDown, Propose, ReadBarrier, Persisted,
-                           PersistFailed, Loaded, Applied, LogCut, SelfAssessment, StepDown>;
+                           PersistFailed, Loaded, Applied, LogCut, SnapshotRead, SnapshotStored,
+                           SnapshotInstalled, SelfAssessment, StepDown>;
 
 // ---- Output ----
 
@@ -146,6 +164,20 @@ struct LoadRequest {
   Index to;                     // inclusive
   std::size_t limit_bytes = 0;  // at least one entry is returned
 };
+/// Asks for a chunk of a snapshot of the own state, for `peer`; comes back as SnapshotRead.
+struct SnapshotReadRequest {
+  MemberId peer;
+  Index index;              // of the snapshot that was opened for it; zero: of a new one
+  std::uint64_t chunk = 0;  // any up to the one after the last that was read
+};
+/// A chunk of a snapshot from the leader. Chunk 0 begins a new one and ends what was there before.
+struct SnapshotStoreRequest {
+  std::uint64_t id = 0;  // comes back in SnapshotStored
+  SnapshotMeta snapshot;
+  std::uint64_t chunk = 0;
+  std::shared_ptr<const std::string> data;
+  bool done = false;
+};
 /// A read barrier's end: kOk: any state that has applied `index` may answer. Otherwise refused.
 struct ReadOutcome {
   std::uint64_t id = 0;
@@ -168,6 +200,12 @@ struct Output {
   std::vector<DeferredMessage> send_once_persisted;
   std::vector<LoadRequest> loads;
   std::vector<EntryPtr> apply;  // committed, contiguous, each index once an opening
+  std::vector<SnapshotReadRequest> snapshot_reads;
+  std::vector<MemberId> snapshot_drops;  // the snapshots opened for these are not needed any more
+  std::vector<SnapshotStoreRequest> snapshot_stores;
+  /// All chunks of it are stored: it is to take the state's place, after what was handed to apply.
+  /// Nothing more is handed to apply until SnapshotInstalled.
+  std::optional<SnapshotMeta> install_snapshot;
   std::vector<ReadOutcome> reads;
   std::vector<ProposalOutcome> outcomes;
   /// Set once: this member must be marked as quarantined, durably, with this reason.
@@ -183,6 +221,7 @@ struct PeerStatus {
   MemberId id;
   bool link_up = false;
   Index match;
+  Index snapshot;                  // on its way to it; zero: none
   std::uint32_t silent_ticks = 0;  // since anything was heard
   ProgressReport progress;
 };
@@ -195,6 +234,7 @@ struct CoreStatus {
   MemberId leader;  // zero: none known
   Index first, last, durable, commit, applied;
   Index cut_floor;  // durable on every voter, as far as is known
+  Index cut_limit;  // the log must not be cut above it: committed, durable, above no snapshot sent
   ChainHash last_hash;
   bool stalled = false;
   std::string stall_reason;
@@ -202,6 +242,7 @@ struct CoreStatus {
   std::string quarantine_reason;
   bool failed = false;           // after PersistFailed
   bool can_read = false;         // leader with an entry of its own term committed
+  bool needs_snapshot = false;   // the log begins above the state: nothing is applied
   std::string step_down_reason;  // why leadership was last given up; empty if never
   std::uint64_t leader_changes = 0;
   Configuration configuration;

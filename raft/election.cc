@@ -257,6 +257,8 @@ void Core::Impl::abandon(Leader& lead, const std::string& why) {
   for (const std::uint64_t id : lead.reads.abandon()) {
     output_.reads.push_back({id, base::Code::kNotLeader, Index()});
   }
+  for (const auto& [id, transfer] : lead.transfers) output_.snapshot_drops.push_back(id);
+  lead.transfers.clear();
   step_down_reason_ = why;
   trace(TraceKind::kSteppedDown, Index(), MemberId(), why);
 }

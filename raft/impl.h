@@ -48,9 +48,21 @@ struct PendingProposal {
   std::uint64_t id = 0;
   Index index;
 };
+/// A snapshot on its way to a follower.
+struct SnapshotTransfer {
+  std::uint64_t id = 0;                // over this opening
+  Index index;                         // of the snapshot; zero until it is opened
+  Index floor;                         // the snapshot is at least here
+  std::uint64_t chunk = 0;             // that the follower waits for
+  bool reading = false;                // it was asked for and has not come
+  bool complete = false;               // it is the last, and was sent
+  std::uint32_t unanswered_ticks = 0;  // since it was sent
+  std::uint32_t silent_ticks = 0;      // since the follower's last answer
+};
 struct Leader {
   Index first_index;  // of its first entry: no reads before that is committed
   std::map<MemberId, Progress> progress;
+  std::map<MemberId, SnapshotTransfer> transfers;
   std::deque<PendingProposal> proposals;  // appended and not committed, by index
   std::size_t uncommitted_bytes = 0;      // of the entries above commit
   std::uint32_t heartbeat_ticks = 0;      // since the last round of heartbeats
@@ -59,6 +71,21 @@ struct Leader {
   /// everything.
   std::optional<std::string> leaving;
   std::uint32_t leaving_ticks = 0;  // since then
+};
+
+/// A snapshot from a leader, chunk by chunk. Resumed only by the same opening of the same sender.
+struct IncomingSnapshot {
+  MemberId from;
+  Opening opening;             // of the sender
+  std::uint64_t transfer = 0;  // the sender's
+  Term term;                   // in which it was sent
+  SnapshotMeta meta;
+  std::uint64_t id = 0;  // of the chunk that is being stored
+  std::uint64_t next_chunk = 0;
+  bool storing = false;
+  bool last = false;        // the one that is being stored ends it
+  bool complete = false;    // all are stored
+  bool installing = false;  // it is taking the state's place
 };
 
 class Core::Impl {
@@ -93,6 +120,9 @@ class Core::Impl {
   void on(const Loaded& loaded);
   void on(const Applied& applied);
   void on(const LogCut& cut);
+  void on(const SnapshotRead& read);
+  void on(const SnapshotStored& stored);
+  void on(const SnapshotInstalled& installed);
   void on(const SelfAssessment& assessment);
   void on(const StepDown& step_down);
   void tick_once();
@@ -188,7 +218,21 @@ class Core::Impl {
   Index own_match() const;
   bool peer_counts(MemberId peer) const;
   Index cut_floor() const;
+  Index cut_limit() const;
   ProgressReport report() const;
+
+  // ---- snapshots.cc ----
+  void begin_snapshot(MemberId peer);
+  void offer_snapshot(MemberId peer, Index applied);
+  void end_snapshot(MemberId peer, const std::string& why);
+  void read_chunk(MemberId peer, SnapshotTransfer& transfer);
+  void tick_snapshots();
+  void take_chunk(const Message& message, const InstallSnapshot& body);
+  void answer_installed(const Message& message, const InstallSnapshot& body);
+  void answer_incoming();
+  void hand_to_install();
+  void restart_log(const SnapshotMeta& meta);
+  void recount_unapplied();
 
   // ---- reads.cc ----
   bool can_read() const;
@@ -219,8 +263,11 @@ class Core::Impl {
   std::size_t applying_bytes_ = 0;  // of the entries above applied_ that were handed to apply
   Index applied_;
   std::size_t unapplied_bytes_ = 0;  // of the committed entries above applied_
-  const bool log_complete_;          // false: the log begins above the state; nothing is applied
-  Index told_cut_floor_;             // by the leader
+  bool log_complete_;                // false: the log begins above the state; nothing is applied
+  std::optional<IncomingSnapshot> incoming_;
+  std::uint64_t store_counter_ = 0;     // of chunks to be stored, over this opening
+  std::uint64_t transfer_counter_ = 0;  // of snapshots to be sent, likewise
+  Index told_cut_floor_;                // by the leader
 
   std::uint32_t election_ticks_ = 0;    // since the timer was reset
   std::uint32_t election_timeout_ = 0;  // in [T, 2T), or short after the leader's link went

@@ -26,6 +26,7 @@ void Core::Impl::tick_leader() {
                     "no quorum for " + milliseconds(options_.check_quorum_ticks));
     return;
   }
+  tick_snapshots();
   if (++lead.heartbeat_ticks >= options_.heartbeat_ticks) send_heartbeats();
   if (lead.leaving) {
     ++lead.leaving_ticks;
@@ -62,6 +63,7 @@ void Core::Impl::on_message(const Message& message, const HeartbeatReply& body) 
   Leader* lead = leader();
   if (lead == nullptr || !body.supports) return;
   lead->progress.at(message.from).supported();
+  if (body.progress.needs_snapshot) offer_snapshot(message.from, body.progress.applied);
   replicate(message.from);
   if (!peer_counts(message.from)) return;
   lead->reads.confirm(message.from, body.round);
@@ -85,9 +87,14 @@ void Core::Impl::replicate(MemberId peer) {
   }
 }
 
-/// Returns false if the entries must be loaded first.
+/// Returns false if the entries must be loaded first, or are gone.
 bool Core::Impl::send_append(MemberId peer, Progress& progress) {
-  const Index from = std::max(progress.next(), log_.first());
+  const Index from = progress.next();
+  if (from < log_.first()) {
+    progress.await_snapshot();
+    begin_snapshot(peer);
+    return false;
+  }
   const bool in_memory = from >= log_.cached_from() && from <= log_.last();
   if (progress.state() == Progress::State::kProbe) {
     // A question to a silent peer, or one below the payloads in memory, goes without entries.
@@ -134,7 +141,10 @@ void Core::Impl::on_message(const Message& message, const AppendEntriesReply& bo
     advance_commit();
   } else {
     const bool was_pipelined = progress.state() == Progress::State::kReplicate;
-    const bool current = progress.rejected(body.match, body.hint, body.diverged);
+    // Where its log ends is known; what it has below the own log's beginning is not to be asked.
+    const Index lowest = log_.first().previous();
+    const Index hint = body.match > lowest ? std::max(body.hint, lowest) : body.hint;
+    const bool current = progress.rejected(body.match, hint, body.diverged);
     if (body.diverged && current) {
       trace(TraceKind::kDiverged, body.match, message.from,
             "the follower's entry has another hash");

@@ -103,6 +103,16 @@ void Log::cut(Index through) {
   first_ = through.next();
 }
 
+void Log::restart(Index index, Term term, ChainHash hash, HybridTime time) {
+  metas_.clear();
+  cache_.clear();
+  cache_bytes_ = 0;
+  first_ = index.next();
+  previous_term_ = term;
+  previous_hash_ = hash;
+  floor_time_ = time;
+}
+
 void Log::evict(Index keep_from, std::size_t limit_bytes) {
   while (cache_bytes_ > limit_bytes && !cache_.empty() && cached_from() < keep_from) drop_front();
 }

@@ -51,6 +51,8 @@ class Log {
   void truncate(Index from);
   /// Forgets the entries up to `through`; ignored where they are gone. Requires: through <= last().
   void cut(Index through);
+  /// Begins anew, empty, after this entry.
+  void restart(Index index, Term term, ChainHash hash, HybridTime time);
   /// Drops payloads below `keep_from` while there are more than `limit_bytes` of payloads.
   void evict(Index keep_from, std::size_t limit_bytes);
 

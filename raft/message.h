@@ -23,6 +23,7 @@ struct ProgressReport {
   std::uint32_t apply_pending_ticks = 0;  // since an apply was asked for and none has completed
   bool stalled = false;                   // its own verdict: work is pending and does not complete
   bool quarantined = false;               // lost synced data: counts for nothing
+  bool needs_snapshot = false;            // its log begins above its state: it applies nothing
   bool operator==(const ProgressReport&) const = default;
 };
 
@@ -103,12 +104,14 @@ struct SnapshotMeta {
 };
 /// InstallSnapshot RPC (figure 13): one chunk of the state, at most some MiB.
 struct InstallSnapshot {
+  std::uint64_t transfer = 0;  // counted by the sender's opening: one resumes, another begins anew
   SnapshotMeta snapshot;
   std::uint64_t chunk = 0;  // from 0
   std::shared_ptr<const std::string> data;
   bool done = false;  // the last chunk
 };
 struct InstallSnapshotReply {
+  std::uint64_t transfer = 0;    // as sent
   Index index;                   // of the snapshot
   std::uint64_t next_chunk = 0;  // what the follower waits for
   bool installed = false;        // everything up to `index` is durable

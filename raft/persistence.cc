@@ -39,6 +39,13 @@ void Persistence::truncate(Index from) {
   for (Outstanding& each : outstanding_) each.last = std::min(each.last, from.previous());
 }
 
+void Persistence::restart(LogStart start) {
+  CHECK(request().entries.empty() && !request().truncate_from, "a restart comes first");
+  request().restart = start;
+  durable_index_ = start.index;
+  for (Outstanding& each : outstanding_) each.last = start.index;
+}
+
 void Persistence::append(EntryPtr entry) {
   request().entries.push_back(std::move(entry));
 }

@@ -23,6 +23,9 @@ class Persistence {
   void write_hard_state(const HardState& hard_state);
   void truncate(Index from);
   void append(EntryPtr entry);
+  /// The log begins anew after this entry, which the state holds durably: so it is durable at once,
+  /// whatever becomes of this write and of those before it (section 6, rule 3).
+  void restart(LogStart start);
   /// Ends the step: the request, if anything is to be written. `last`: the end of the log now.
   std::optional<PersistRequest> take(Term term, Index last);
 

@@ -8,6 +8,7 @@ namespace raft {
 
 bool Progress::may_send(std::size_t window_messages, std::size_t window_bytes) const {
   if (state_ == State::kProbe) return !probe_sent_;
+  if (state_ == State::kSnapshot) return false;
   return in_flight_.size() < window_messages && in_flight_bytes_ < window_bytes;
 }
 
@@ -23,7 +24,7 @@ void Progress::sent(Index last, std::size_t bytes) {
 }
 
 bool Progress::acknowledged(Index match) {
-  const bool entering = state_ == State::kProbe;
+  const bool entering = state_ != State::kReplicate;
   if (match > match_ || entering) {
     silent_ticks_ = 0;
     stuck_ticks_ = 0;
@@ -45,7 +46,7 @@ bool Progress::acknowledged(Index match) {
 }
 
 bool Progress::rejected(Index previous, Index hint, bool wait) {
-  if (previous <= match_) return false;
+  if (previous <= match_ || state_ == State::kSnapshot) return false;
   if (state_ == State::kProbe && previous.next() != next_) return false;
   if (state_ == State::kReplicate && previous >= next_) return false;
   state_ = State::kProbe;
@@ -60,6 +61,16 @@ void Progress::probe() {
   state_ = State::kProbe;
   forget_flight();
   next_ = match_.next();
+}
+
+void Progress::probe_from(Index next) {
+  probe();
+  next_ = std::max(next_, next);
+}
+
+void Progress::await_snapshot() {
+  forget_flight();
+  state_ = State::kSnapshot;
 }
 
 void Progress::reset(Index next) {
@@ -78,7 +89,8 @@ void Progress::forget_flight() {
 
 bool Progress::tick(bool behind, bool busy, std::uint32_t watchdog_ticks) {
   ++supported_ticks_;
-  stuck_ticks_ = behind ? stuck_ticks_ + 1 : 0;
+  // Whoever waits for a snapshot takes in chunks, and transfers have a bound of their own.
+  stuck_ticks_ = behind && state_ != State::kSnapshot ? stuck_ticks_ + 1 : 0;
   if (load_wait_ticks_ > 0) --load_wait_ticks_;
   if (!waiting() || busy) {
     silent_ticks_ = 0;

@@ -11,11 +11,12 @@ namespace raft {
 
 /// kProbe: one AppendEntries at a time until the follower's log is found to agree.
 /// kReplicate: pipelined, bounded in messages and in bytes.
+/// kSnapshot: what it needs next was cut; nothing is sent until it has a snapshot.
 /// Messages may be lost at any time: a watchdog in ticks falls back to probing.
 /// Invariants (each CHECKed): match < next; windows are counted exactly.
 class Progress {
  public:
-  enum class State : std::uint8_t { kProbe, kReplicate };
+  enum class State : std::uint8_t { kProbe, kReplicate, kSnapshot };
 
   explicit Progress(Index next) : next_(next) {}
 
@@ -37,6 +38,14 @@ class Progress {
   bool rejected(Index previous, Index hint, bool wait);
   /// Back to probing just after match: the link changed or the watchdog fired.
   void probe();
+  /// Probing anew, with this next if what is acknowledged ends below.
+  void probe_from(Index next);
+  /// The connection came or went: what is in flight may be lost.
+  void relink() {
+    if (state_ != State::kSnapshot) probe();
+  }
+  /// What it needs is not in the log any more.
+  void await_snapshot();
   /// A new opening of the follower: nothing is known of it any more.
   void reset(Index next);
   /// It answered a heartbeat of this term and supports this leader.

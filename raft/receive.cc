@@ -71,6 +71,7 @@ void Core::Impl::forget_opening(MemberId peer) {
   forget(std::get_if<Candidate>(&role_));
   forget(std::get_if<PreCandidate>(&role_));
   if (Leader* lead = leader()) {
+    end_snapshot(peer, "it has restarted");
     lead->progress.at(peer).reset(log_.last().next());
     lead->reads.forget(peer);
   }
@@ -129,8 +130,6 @@ void Core::Impl::on_message(const Message& message, const Refusal& body) {
   }
 }
 
-void Core::Impl::on_message(const Message&, const InstallSnapshot&) {}
-void Core::Impl::on_message(const Message&, const InstallSnapshotReply&) {}
 void Core::Impl::on_message(const Message&, const Pull&) {}
 void Core::Impl::on_message(const Message&, const PullReply&) {}
 void Core::Impl::on_message(const Message&, const ReadIndexRequest&) {}

@@ -72,6 +72,18 @@ Index Core::Impl::cut_floor() const {
   return floor;
 }
 
+/// Above it the log must not be cut, whoever lacks what: what is not durably committed, and what
+/// follows a snapshot that is on its way.
+Index Core::Impl::cut_limit() const {
+  Index limit = std::min(commit_, persistence_.durable_index());
+  const Leader* lead = leader();
+  if (lead == nullptr) return limit;
+  for (const auto& [id, transfer] : lead->transfers) {
+    limit = std::min(limit, transfer.index ? transfer.index : transfer.floor);
+  }
+  return limit;
+}
+
 ProgressReport Core::Impl::report() const {
   ProgressReport report;
   report.last = log_.last();
@@ -82,6 +94,7 @@ ProgressReport Core::Impl::report() const {
   report.apply_pending_ticks = stall_.apply.ticks();
   report.stalled = stalled_;
   report.quarantined = quarantined_;
+  report.needs_snapshot = !log_complete_;
   return report;
 }
 

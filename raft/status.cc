@@ -41,6 +41,8 @@ CoreStatus Core::Impl::status() const {
   status.commit = commit_;
   status.applied = applied_;
   status.cut_floor = cut_floor();
+  status.cut_limit = cut_limit();
+  status.needs_snapshot = !log_complete_;
   status.last_hash = log_.last_hash();
   status.stalled = stalled_;
   status.stall_reason = stall_reason_;
@@ -52,8 +54,13 @@ CoreStatus Core::Impl::status() const {
   status.leader_changes = leader_changes_;
   status.configuration = configuration();
   for (const auto& [id, peer] : peers_) {
-    const Index match = leader() != nullptr ? leader()->progress.at(id).match() : Index();
-    status.peers.push_back({id, peer.link_up, match, peer.silent_ticks, peer.progress});
+    PeerStatus known{id, peer.link_up, Index(), Index(), peer.silent_ticks, peer.progress};
+    if (const Leader* lead = leader()) {
+      known.match = lead->progress.at(id).match();
+      const auto transfer = lead->transfers.find(id);
+      if (transfer != lead->transfers.end()) known.snapshot = transfer->second.index;
+    }
+    status.peers.push_back(known);
   }
   return status;
 }

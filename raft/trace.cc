@@ -49,6 +49,16 @@ std::string_view name_of(TraceKind kind) {
       return "peer-probing";
     case TraceKind::kPeerReplicating:
       return "peer-replicating";
+    case TraceKind::kSnapshotSending:
+      return "snapshot-sending";
+    case TraceKind::kSnapshotSent:
+      return "snapshot-sent";
+    case TraceKind::kSnapshotDropped:
+      return "snapshot-dropped";
+    case TraceKind::kSnapshotReceiving:
+      return "snapshot-receiving";
+    case TraceKind::kSnapshotInstalled:
+      return "snapshot-installed";
   }
   CHECK(false, "a trace kind without a name");
   return "";

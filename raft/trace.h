@@ -31,6 +31,11 @@ enum class TraceKind : std::uint8_t {
   kConfigurationBound,  // the cluster's first entry bound the incarnations
   kPeerProbing,         // replication to peer waits for one answer
   kPeerReplicating,     // replication to peer is pipelined
+  kSnapshotSending,     // a snapshot at `index` leaves for peer, which lacks what was cut
+  kSnapshotSent,        // peer has installed it
+  kSnapshotDropped,     // the transfer to peer, or from it, ended early; detail says why
+  kSnapshotReceiving,   // the first chunk of a snapshot at `index` came from peer
+  kSnapshotInstalled,   // it is this member's state now
 };
 
 /// Invariant: `detail` never holds payload bytes.

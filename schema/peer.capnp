@@ -50,6 +50,7 @@ struct ProgressReport {
   applyPendingTicks @5 :UInt32;
   stalled @6 :Bool;
   quarantined @7 :Bool;
+  needsSnapshot @8 :Bool;
 }
 struct RoundToken {
   term @0 :UInt64;
@@ -129,10 +130,12 @@ struct InstallSnapshot {
   chunk @1 :UInt64;  # from 0
   data @2 :Data;
   done @3 :Bool;     # the last chunk
+  transfer @4 :UInt64;  # counted by the sender's opening
 }
 struct InstallSnapshotReply {
   index @0 :UInt64;      # of the snapshot
   nextChunk @1 :UInt64;  # what the receiver waits for
+  transfer @4 :UInt64;   # as sent
   installed @2 :Bool;    # it is in force: everything up to `index` is durable
   progress @3 :ProgressReport;
 }

@@ -62,6 +62,7 @@ void put(const raft::ProgressReport& from, schema::ProgressReport::Builder to) {
   to.setApplyPendingTicks(from.apply_pending_ticks);
   to.setStalled(from.stalled);
   to.setQuarantined(from.quarantined);
+  to.setNeedsSnapshot(from.needs_snapshot);
 }
 raft::ProgressReport get(schema::ProgressReport::Reader from) {
   return {base::Index(from.getLast()),
@@ -71,7 +72,8 @@ raft::ProgressReport get(schema::ProgressReport::Reader from) {
           from.getLogPendingTicks(),
           from.getApplyPendingTicks(),
           from.getStalled(),
-          from.getQuarantined()};
+          from.getQuarantined(),
+          from.getNeedsSnapshot()};
 }
 
 void put(const std::vector<raft::EntryPtr>& from, capnp::List<schema::Entry>::Builder to) {
@@ -176,6 +178,7 @@ struct Writer {
   }
   void operator()(const raft::InstallSnapshot& from) {
     auto to = body.initInstallSnapshot();
+    to.setTransfer(from.transfer);
     put(from.snapshot, to.initSnapshot());
     to.setChunk(from.chunk);
     to.setData(data(*from.data));
@@ -183,6 +186,7 @@ struct Writer {
   }
   void operator()(const raft::InstallSnapshotReply& from) {
     auto to = body.initInstallSnapshotReply();
+    to.setTransfer(from.transfer);
     to.setIndex(from.index.value);
     to.setNextChunk(from.next_chunk);
     to.setInstalled(from.installed);
@@ -328,14 +332,15 @@ std::optional<raft::MessageBody> read(schema::Body::Reader from) {
       return known(read(from.getRefusal()));
     case schema::Body::INSTALL_SNAPSHOT: {
       const auto in = from.getInstallSnapshot();
-      return raft::InstallSnapshot{get(in.getSnapshot()), in.getChunk(),
+      return raft::InstallSnapshot{in.getTransfer(), get(in.getSnapshot()), in.getChunk(),
                                    std::make_shared<const std::string>(bytes_of(in.getData())),
                                    in.getDone()};
     }
     case schema::Body::INSTALL_SNAPSHOT_REPLY: {
       const auto in = from.getInstallSnapshotReply();
-      return raft::InstallSnapshotReply{base::Index(in.getIndex()), in.getNextChunk(),
-                                        in.getInstalled(), get(in.getProgress())};
+      return raft::InstallSnapshotReply{in.getTransfer(), base::Index(in.getIndex()),
+                                        in.getNextChunk(), in.getInstalled(),
+                                        get(in.getProgress())};
     }
     case schema::Body::PULL: {
       const auto in = from.getPull();

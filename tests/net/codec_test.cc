@@ -39,6 +39,7 @@ raft::ProgressReport progress() {
   report.apply_pending_ticks = 25;
   report.stalled = true;
   report.quarantined = true;
+  report.needs_snapshot = true;
   return report;
 }
 
@@ -162,15 +163,18 @@ TEST(Codec, SnapshotsGoAround) {
   raft::InstallSnapshot sent;
   sent.snapshot = {base::Index(1), base::Term(2), base::ChainHash{3}, base::HybridTime(4), "conf"};
   sent.chunk = 5;
+  sent.transfer = 9;
   sent.data = std::make_shared<const std::string>(3 << 20, 'x');
   sent.done = true;
   const auto got = around(sent);
   EXPECT_EQ(got.snapshot, sent.snapshot);
   EXPECT_EQ(got.chunk, 5u);
+  EXPECT_EQ(got.transfer, 9u);
   EXPECT_TRUE(got.done);
   ASSERT_NE(got.data, nullptr);
   EXPECT_EQ(*got.data, *sent.data);
-  const auto reply = around(raft::InstallSnapshotReply{base::Index(1), 6, true, progress()});
+  const auto reply = around(raft::InstallSnapshotReply{8, base::Index(1), 6, true, progress()});
+  EXPECT_EQ(reply.transfer, 8u);
   EXPECT_EQ(reply.index, base::Index(1));
   EXPECT_EQ(reply.next_chunk, 6u);
   EXPECT_TRUE(reply.installed);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 #include "raft/names.h"
@@ -89,6 +90,7 @@ std::string describe(const PersistRequest& request) {
     text += " hard-state=" + show(request.hard_state->term) + "/" +
             (request.hard_state->vote ? show(request.hard_state->vote) : "-");
   }
+  if (request.restart) text += " restart=" + show(request.restart->index);
   if (request.truncate_from) text += " truncate=" + show(*request.truncate_from);
   if (!request.entries.empty()) {
     text += " entries=[" + show(request.entries.front()->index) + ".." +
@@ -140,6 +142,25 @@ void Cluster::take(std::uint64_t id, const Output& output) {
     node.applies.insert(node.applies.end(), output.apply.begin(), output.apply.end());
     line(id, "apply [" + show(output.apply.front()->index) + ".." +
                  show(output.apply.back()->index) + "]");
+  }
+  for (const SnapshotReadRequest& read : output.snapshot_reads) {
+    node.snapshot_reads.push_back(read);
+    line(id, "read snapshot " + (read.index ? show(read.index) : "anew") + " chunk " +
+                 std::to_string(read.chunk) + " for " + show(read.peer));
+  }
+  for (const MemberId peer : output.snapshot_drops) {
+    node.snapshots.erase(peer.value);
+    line(id, "drop snapshot for " + show(peer));
+  }
+  for (const SnapshotStoreRequest& store : output.snapshot_stores) {
+    node.snapshot_stores.push_back(store);
+    line(id, "store snapshot " + show(store.snapshot.index) + " chunk " +
+                 std::to_string(store.chunk) + (store.done ? " done" : ""));
+  }
+  if (output.install_snapshot) {
+    EXPECT_FALSE(node.install.has_value());
+    node.install = output.install_snapshot;
+    line(id, "install snapshot " + show(node.install->index));
   }
   for (const ProposalOutcome& outcome : output.outcomes) {
     node.outcomes.push_back(outcome);
@@ -202,6 +223,12 @@ void Cluster::persist_silently(std::uint64_t id, std::size_t count) {
     const PersistRequest& request = node.writes.front();
     node.disk.ordinal = request.ordinal;
     if (request.hard_state) node.disk.hard_state = *request.hard_state;
+    if (request.restart) {
+      node.disk.entries.clear();
+      node.disk.first = request.restart->index.next();
+      node.disk.previous_term = request.restart->term;
+      node.disk.previous_hash = request.restart->hash;
+    }
     if (request.truncate_from) {
       node.disk.entries.resize(*request.truncate_from - node.disk.first);
     }
@@ -263,8 +290,75 @@ void Cluster::serve_loads(std::uint64_t id) {
   }
 }
 
+// ---- Snapshots ----
+
+namespace {
+
+/// Entries of the state in one chunk.
+constexpr std::uint64_t kChunkEntries = 3;
+
+}  // namespace
+
+void Cluster::read_snapshot(std::uint64_t id, const SnapshotReadRequest& request) {
+  Node& node = nodes_.at(id);
+  if (!request.index) node.snapshots[request.peer.value] = node.applied_entries;
+  const auto found = node.snapshots.find(request.peer.value);
+  SnapshotRead read;
+  read.peer = request.peer;
+  read.chunk = request.chunk;
+  if (found != node.snapshots.end() && !found->second.empty()) {
+    const std::vector<EntryPtr>& state = found->second;
+    const Entry& last = *state.back();
+    Configuration configuration = node.disk.first_configuration;
+    for (const EntryPtr& entry : state) {
+      if (entry->kind != EntryKind::kConfiguration) continue;
+      configuration = *decode_configuration(entry->payload);
+    }
+    read.snapshot = {last.index, last.term, last.hash, last.time, encode(configuration)};
+    const std::uint64_t from = request.chunk * kChunkEntries;
+    const std::uint64_t to = std::min(from + kChunkEntries, std::uint64_t{state.size()});
+    CHECK(from < state.size(), "a chunk that the snapshot does not have");
+    read.done = to == state.size();
+    for (std::uint64_t i = from; i < to; ++i) entries_ever_[state[i]->hash.value] = state[i];
+    std::string text;
+    for (std::uint64_t i = from; i < to; ++i) text += std::to_string(state[i]->hash.value) + " ";
+    read.data = std::make_shared<const std::string>(text);
+  }
+  step(id, read);
+}
+
+void Cluster::store_snapshot(std::uint64_t id, const SnapshotStoreRequest& request) {
+  Node& node = nodes_.at(id);
+  if (request.chunk == 0) node.incoming.clear();
+  EXPECT_EQ(node.incoming.size(), request.chunk * kChunkEntries) << "a chunk out of order";
+  std::istringstream words(*request.data);
+  for (std::uint64_t hash = 0; words >> hash;) node.incoming.push_back(entries_ever_.at(hash));
+  step(id, SnapshotStored{request.id, true});
+}
+
+void Cluster::install_snapshot(std::uint64_t id) {
+  Node& node = nodes_.at(id);
+  const SnapshotMeta meta = *std::exchange(node.install, std::nullopt);
+  CHECK(!node.incoming.empty() && node.incoming.back()->index == meta.index, "the whole of it");
+  node.applied_entries = std::exchange(node.incoming, {});
+  flush(id);
+  step(id, SnapshotInstalled{meta});
+}
+
+void Cluster::serve_snapshots(std::uint64_t id) {
+  Node& node = nodes_.at(id);
+  for (const auto& each : std::exchange(node.snapshot_reads, {})) read_snapshot(id, each);
+  for (const auto& each : std::exchange(node.snapshot_stores, {})) store_snapshot(id, each);
+  if (node.install && node.applies.empty()) install_snapshot(id);
+}
+
 void Cluster::crash(std::uint64_t id) {
   Node& node = nodes_.at(id);
+  node.snapshot_reads.clear();
+  node.snapshot_stores.clear();
+  node.snapshots.clear();
+  node.incoming.clear();
+  node.install.reset();
   node.core.reset();
   node.writes.clear();
   node.deferred.clear();
@@ -308,6 +402,10 @@ void Cluster::settle() {
       moved |= (!node.writes.empty() && !node.hang_log) ||
                (!node.applies.empty() && !node.hang_apply) ||
                (!node.loads.empty() && !node.hang_loads);
+      if (!node.hang_snapshots) {
+        moved |= !node.snapshot_reads.empty() || !node.snapshot_stores.empty() || node.install;
+        serve_snapshots(id);
+      }
       if (!node.hang_log) persist(id);
       if (!node.hang_apply) apply(id);
       if (!node.hang_loads) serve_loads(id);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -47,6 +48,13 @@ struct Node {
   std::vector<TraceEvent> trace;
   std::vector<std::string> quarantines;
   std::uint64_t loads_asked = 0;
+  // Snapshots: a copy of the state for each peer; what came of one from a leader.
+  std::deque<SnapshotReadRequest> snapshot_reads;
+  std::deque<SnapshotStoreRequest> snapshot_stores;
+  std::map<std::uint64_t, std::vector<EntryPtr>> snapshots;
+  std::vector<EntryPtr> incoming;
+  std::optional<SnapshotMeta> install;
+  bool hang_snapshots = false;  // nothing of all that is served
 };
 
 /// Node ids are 1 .. size. Nothing moves by itself: each call says what happens.
@@ -80,6 +88,7 @@ class Cluster {
   void apply(std::uint64_t id);
   void flush(std::uint64_t id);
   void serve_loads(std::uint64_t id);
+  void serve_snapshots(std::uint64_t id);
 
   // Links, in both directions or one.
   void cut(std::uint64_t from, std::uint64_t to) { cut_links_.insert({from, to}); }
@@ -109,10 +118,14 @@ class Cluster {
   void take(std::uint64_t id, const Output& output);
   void open(std::uint64_t id);
   void reconcile(Node& node);
+  void read_snapshot(std::uint64_t id, const SnapshotReadRequest& request);
+  void store_snapshot(std::uint64_t id, const SnapshotStoreRequest& request);
+  void install_snapshot(std::uint64_t id);
   void line(std::uint64_t id, const std::string& text);
 
   std::map<std::uint64_t, Node> nodes_;
   std::map<std::uint64_t, std::uint64_t> epochs_;
+  std::map<std::uint64_t, EntryPtr> entries_ever_;  // by chain hash: what snapshots hold
   std::deque<Message> network_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut_links_;
   std::vector<std::string> lines_;

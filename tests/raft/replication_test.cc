@@ -379,6 +379,7 @@ TEST_F(Replication, ALogThatBeginsAboveTheStateIsNeitherAppliedNorLed) {
   disk.entries.erase(disk.entries.begin(), disk.entries.begin() + 4);
   disk.first = Index(5);
   disk.applied = Index(2);
+  cluster->node(leader).hang_snapshots = cluster->node(other).hang_snapshots = true;
   cluster->restart(one);
   cluster->propose(leader, "more");
   cluster->run(20);
@@ -393,6 +394,12 @@ TEST_F(Replication, ALogThatBeginsAboveTheStateIsNeitherAppliedNorLed) {
   cluster->run(30);
   cluster->crash(leader);
   EXPECT_EQ(cluster->elect(), other);
+  // Until it has a snapshot: then it is as good as any.
+  cluster->node(other).hang_snapshots = false;
+  cluster->run(2 * 600);
+  EXPECT_FALSE(cluster->status(one).needs_snapshot);
+  EXPECT_EQ(cluster->status(one).applied, cluster->status(other).last);
+  EXPECT_EQ(cluster->status(one).first, Index(5)) << "its log stayed";
 }
 
 TEST_F(Replication, AfterAFailedWriteNothingIsSaidOrTaken) {
