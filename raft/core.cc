@@ -90,6 +90,7 @@ void Core::Impl::tick_once() {
   stall_.log.tick(persistence_.pending());
   stall_.apply.tick(apply_asked_ > applied_);
   review_health();
+  tick_quarantine();
   if (leader() != nullptr) {
     tick_leader();
   } else {
@@ -169,6 +170,8 @@ void Core::Impl::on(const Persisted& persisted) {
   if (failed_ || !persistence_.complete(persisted.ordinal)) return;
   stall_.log.completed();
   while (!deferred_.empty() && deferred_.front() <= persisted.ordinal) deferred_.pop_front();
+  on_quarantine_ended();
+  end_quarantine_when_repaired();
   review_health();
   if (std::holds_alternative<Candidate>(role_)) count_votes();
   if (leader() == nullptr) return;

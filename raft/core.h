@@ -147,6 +147,8 @@ struct PersistRequest {
   Ordinal ordinal;
   Term term;  // the core's term when it was queued: the fence of DESIGN section 5.14
   std::optional<HardState> hard_state;
+  /// Once all else is durable the mark of the quarantine is removed, before this is complete.
+  bool end_quarantine = false;
   /// The log is emptied, whatever it holds, and begins right after this entry: a snapshot was
   /// installed. Comes before the others.
   std::optional<LogStart> restart;

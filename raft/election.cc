@@ -188,6 +188,10 @@ bool Core::Impl::asks_at_once(const Message& message, const RequestVote& body) c
 }
 
 void Core::Impl::on_message(const Message& message, const RequestVote& body) {
+  if (body.quarantined) {
+    reply(message, RequestVoteReply{true, false, log_.last(), log_.last_term()});
+    return;
+  }
   std::string why;
   if (quarantined_) {
     why = "quarantined";

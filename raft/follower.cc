@@ -39,6 +39,7 @@ void Core::Impl::on_message(const Message& message, const Heartbeat& body) {
     }
   }
   told_cut_floor_ = body.cut_floor;
+  note_repair_target(message, body);
   // The commit index is bounded by what an opening of this member is known to match: this one?
   if (message.to_opening == options_.opening) commit_to(std::min(body.commit, log_.last()));
   reply(message, HeartbeatReply{body.round, !lacking, report()});
@@ -65,6 +66,7 @@ void Core::Impl::on_message(const Message& message, const AppendEntries& body) {
   if (!agrees(message, body) || !take_entries(message, body)) return;
   const Index match = body.previous_index + body.entries.size();
   commit_to(std::min(body.commit, match));
+  note_match(match);
   AppendEntriesReply answer;
   answer.success = true;
   answer.match = match;

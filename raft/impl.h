@@ -88,6 +88,17 @@ struct IncomingSnapshot {
   bool installing = false;  // it is taking the state's place
 };
 
+/// How far a quarantined member is on its way back (section 6, rule 4).
+struct Repair {
+  std::set<MemberId> heard;  // others whose term is not above the own, since the quarantine began
+  Term term;                 // of the leader that named the target; zero: none has
+  Index target;
+  Term matched_term;
+  Index matched;                  // by the leader of that term
+  std::optional<Ordinal> ending;  // once this is durable, it is over
+  std::uint32_t ask_ticks = 0;
+};
+
 class Core::Impl {
  public:
   Impl(Options options, Recovered recovered);
@@ -164,7 +175,16 @@ class Core::Impl {
   void on_message(const Message& message, const PullReply& body);
   void on_message(const Message& message, const ReadIndexRequest& body);
   void on_message(const Message& message, const ReadIndexReply& body);
+
+  // ---- quarantine.cc ----
   void enter_quarantine(const std::string& reason);
+  void tick_quarantine();
+  bool terms_are_known() const;
+  void note_term_of(const Message& message);
+  void note_repair_target(const Message& message, const Heartbeat& body);
+  void note_match(Index match);
+  void end_quarantine_when_repaired();
+  void on_quarantine_ended();
 
   // ---- election.cc ----
   void become_follower(Term term, MemberId leader, const std::string& why);
@@ -252,8 +272,8 @@ class Core::Impl {
   base::Random random_;
   Log log_;
   Persistence persistence_;
-  const Ordinal recovered_ordinal_;
-  HardState hard_state_;  // as decided; changed by set_hard_state only
+  Ordinal recovered_ordinal_;  // at this opening; after a quarantine: at its end
+  HardState hard_state_;       // as decided; changed by set_hard_state only
   std::vector<SetConfiguration> configurations_;
   std::map<MemberId, Peer> peers_;  // every voter but self
   std::variant<Follower, PreCandidate, Candidate, Leader> role_;
@@ -279,6 +299,8 @@ class Core::Impl {
   std::string stall_reason_;
   bool quarantined_ = false;
   std::string quarantine_reason_;
+  Repair repair_;
+  bool repaired_ = false;  // a quarantine ended in this opening
   bool failed_ = false;
   std::string step_down_reason_;
   std::set<MemberId> unknown_to_;  // members that refuse this data directory

@@ -34,9 +34,9 @@ struct Described {
 
 struct Describe {
   Described operator()(const RequestVote& body) const {
-    return {body.pre_vote ? "PreVote" : "RequestVote", " last=" + raft::show(body.last_index) +
-                                                           "/" + raft::show(body.last_term) +
-                                                           (body.transfer ? " transfer" : "")};
+    return {body.pre_vote ? "PreVote" : "RequestVote",
+            " last=" + raft::show(body.last_index) + "/" + raft::show(body.last_term) +
+                (body.transfer ? " transfer" : "") + (body.quarantined ? " quarantined" : "")};
   }
   Described operator()(const RequestVoteReply& body) const {
     return {body.pre_vote ? "PreVoteReply" : "RequestVoteReply",

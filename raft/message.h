@@ -42,6 +42,9 @@ struct RequestVote {
   bool transfer = false;  // the leader asked for it: stickiness does not apply
   Index last_index;
   Term last_term;
+  /// A pre-vote of a quarantined member, which asks for nothing but the other's term (section 6,
+  /// rule 4). Never granted.
+  bool quarantined = false;
 };
 struct RequestVoteReply {
   bool pre_vote = false;

@@ -8,7 +8,9 @@ namespace {
 bool says_quarantined(const Peer& peer, const Message& message) {
   const ProgressReport* report = report_of(message);
   const bool same = message.opening == peer.opening && message.recovered == peer.recovered;
-  return (report != nullptr && report->quarantined) || (same && peer.quarantined);
+  const auto* vote = std::get_if<RequestVote>(&message.body);
+  return (report != nullptr && report->quarantined) || (vote != nullptr && vote->quarantined) ||
+         (same && peer.quarantined);
 }
 
 }  // namespace
@@ -35,6 +37,7 @@ Verdict judge(const Peer& peer, const Message& message) {
     return Verdict::kRolledBack;
   }
   const bool fresh = opening.epoch > peer.opening.epoch;
+  if (!fresh && known && message.recovered < peer.recovered) return Verdict::kLate;
   Ordinal before = peer.durable_before;
   if (fresh) before = std::max(before, peer.durable);
   if (message.recovered < before && !says_quarantined(peer, message)) return Verdict::kRolledBack;

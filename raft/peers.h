@@ -32,6 +32,7 @@ enum class Verdict : std::uint8_t {
   kAccept,
   kNewOpening,  // accept, and forget what was believed of it
   kRolledBack,  // refuse: DESIGN section 5.3
+  kLate,        // from before the end of its quarantine, overtaken: drop
   kStale,       // of an opening that has ended: refuse; the newer opening is not concerned
 };
 

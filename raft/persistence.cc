@@ -39,6 +39,13 @@ void Persistence::truncate(Index from) {
   for (Outstanding& each : outstanding_) each.last = std::min(each.last, from.previous());
 }
 
+Ordinal Persistence::end_quarantine(const HardState& hard_state) {
+  // Written again, so that the ordinal is a new one even if nothing had to be fetched.
+  write_hard_state(hard_state);
+  request().end_quarantine = true;
+  return request().ordinal;
+}
+
 void Persistence::restart(LogStart start) {
   CHECK(request().entries.empty() && !request().truncate_from, "a restart comes first");
   request().restart = start;

@@ -22,6 +22,8 @@ class Persistence {
   // What the step in progress wants written; one request a step.
   void write_hard_state(const HardState& hard_state);
   void truncate(Index from);
+  /// The ordinal after which the quarantine is over.
+  Ordinal end_quarantine(const HardState& hard_state);
   void append(EntryPtr entry);
   /// The log begins anew after this entry, which the state holds durably: so it is durable at once,
   /// whatever becomes of this write and of those before it (section 6, rule 3).

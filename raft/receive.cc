@@ -11,7 +11,9 @@ namespace raft {
 
 void Core::Impl::receive(const Message& message) {
   if (admit(message) == nullptr) return;
-  if (!settle_term(message)) return;
+  const bool settled = settle_term(message);
+  note_term_of(message);
+  if (!settled) return;
   std::visit([&](const auto& body) { on_message(message, body); }, message.body);
 }
 
@@ -34,6 +36,7 @@ Peer* Core::Impl::admit(const Message& message) {
     forget_opening(message.from);
   }
   const Verdict verdict = judge(peer, message);
+  if (verdict == Verdict::kLate) return nullptr;
   if (verdict == Verdict::kRolledBack || verdict == Verdict::kStale) {
     refuse(message, RefusalReason::kRolledBack, peer);
     if (verdict == Verdict::kRolledBack) peer.refused = true;
@@ -120,7 +123,9 @@ void Core::Impl::on_message(const Message&, const TimeoutNow&) {
 
 void Core::Impl::on_message(const Message& message, const Refusal& body) {
   if (body.reason == RefusalReason::kRolledBack) {
-    if (!quarantined_) {
+    // One that was sent before the last quarantine ended may come late.
+    const bool settled = repaired_ && body.remembered <= recovered_ordinal_;
+    if (!quarantined_ && !settled) {
       enter_quarantine("member " + show(message.from) + " remembers ordinal " +
                        show(body.remembered) + ", this opening recovered " +
                        show(recovered_ordinal_));
@@ -134,13 +139,5 @@ void Core::Impl::on_message(const Message&, const Pull&) {}
 void Core::Impl::on_message(const Message&, const PullReply&) {}
 void Core::Impl::on_message(const Message&, const ReadIndexRequest&) {}
 void Core::Impl::on_message(const Message&, const ReadIndexReply&) {}
-
-void Core::Impl::enter_quarantine(const std::string& reason) {
-  quarantined_ = true;
-  quarantine_reason_ = reason;
-  output_.quarantine = reason;
-  trace(TraceKind::kQuarantined, Index(), MemberId(), reason);
-  if (follower() == nullptr) become_follower(term(), MemberId(), "quarantined: " + reason);
-}
 
 }  // namespace raft

@@ -147,6 +147,7 @@ void Core::Impl::on_message(const Message& message, const InstallSnapshot& body)
 /// Everything that it holds is in the own log or below it: an acknowledgement like any other.
 void Core::Impl::answer_installed(const Message& message, const InstallSnapshot& body) {
   const Index index = body.snapshot.index;
+  note_match(index);
   reply(message, InstallSnapshotReply{body.transfer, index, 0, true, report()}, false, index);
 }
 
@@ -227,6 +228,7 @@ void Core::Impl::on(const SnapshotInstalled& installed) {
   sync_peers();
   trace(TraceKind::kSnapshotInstalled, meta.index, incoming.from);
   if (!log_complete_) return;
+  if (term() == incoming.term) note_match(meta.index);
   // Only to who sent it, and only if it still leads.
   if (term() != incoming.term || known_leader() != incoming.from) return;
   Outgoing& out =

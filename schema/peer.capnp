@@ -81,6 +81,7 @@ struct RequestVote {
   transfer @1 :Bool;
   lastIndex @2 :UInt64;
   lastTerm @3 :UInt64;
+  quarantined @4 :Bool;
 }
 struct RequestVoteReply {
   preVote @0 :Bool;

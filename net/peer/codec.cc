@@ -132,6 +132,7 @@ struct Writer {
     to.setTransfer(from.transfer);
     to.setLastIndex(from.last_index.value);
     to.setLastTerm(from.last_term.value);
+    to.setQuarantined(from.quarantined);
   }
   void operator()(const raft::RequestVoteReply& from) {
     auto to = body.initRequestVoteReply();
@@ -302,7 +303,7 @@ std::optional<raft::MessageBody> read(schema::Body::Reader from) {
     case schema::Body::REQUEST_VOTE: {
       const auto in = from.getRequestVote();
       return raft::RequestVote{in.getPreVote(), in.getTransfer(), base::Index(in.getLastIndex()),
-                               base::Term(in.getLastTerm())};
+                               base::Term(in.getLastTerm()), in.getQuarantined()};
     }
     case schema::Body::REQUEST_VOTE_REPLY: {
       const auto in = from.getRequestVoteReply();

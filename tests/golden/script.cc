@@ -124,6 +124,10 @@ void Script::add_fault_commands() {
   commands_["drop"] = [this](const Arguments& a) { drop(number(a, 0), number(a, 1)); };
   commands_["cut"] = [this](const Arguments& a) { cluster_->cut(number(a, 0), number(a, 1)); };
   commands_["isolate"] = [this](const Arguments& a) { cluster_->isolate(number(a, 0)); };
+  commands_["cut-log"] = [this](const Arguments& a) {
+    cluster_->cut_log(number(a, 0), base::Index(number(a, 1)));
+  };
+  commands_["snapshots"] = [this](const Arguments& a) { cluster_->serve_snapshots(number(a, 0)); };
   commands_["heal"] = [this](const Arguments&) { cluster_->heal(); };
   commands_["crash"] = [this](const Arguments& a) { cluster_->crash(number(a, 0)); };
   commands_["restart"] = [this](const Arguments& a) { cluster_->restart(number(a, 0)); };

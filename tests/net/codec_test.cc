@@ -102,8 +102,8 @@ Body around(const Body& body) {
 }
 
 TEST(Codec, VotesGoAround) {
-  const auto vote = around(raft::RequestVote{true, true, base::Index(1), base::Term(2)});
-  EXPECT_TRUE(vote.pre_vote && vote.transfer);
+  const auto vote = around(raft::RequestVote{true, true, base::Index(1), base::Term(2), true});
+  EXPECT_TRUE(vote.pre_vote && vote.transfer && vote.quarantined);
   EXPECT_EQ(vote.last_index, base::Index(1));
   EXPECT_EQ(vote.last_term, base::Term(2));
   const auto reply = around(raft::RequestVoteReply{true, false, base::Index(3), base::Term(4)});

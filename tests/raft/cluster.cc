@@ -90,6 +90,7 @@ std::string describe(const PersistRequest& request) {
     text += " hard-state=" + show(request.hard_state->term) + "/" +
             (request.hard_state->vote ? show(request.hard_state->vote) : "-");
   }
+  if (request.end_quarantine) text += " end-quarantine";
   if (request.restart) text += " restart=" + show(request.restart->index);
   if (request.truncate_from) text += " truncate=" + show(*request.truncate_from);
   if (!request.entries.empty()) {
@@ -223,6 +224,7 @@ void Cluster::persist_silently(std::uint64_t id, std::size_t count) {
     const PersistRequest& request = node.writes.front();
     node.disk.ordinal = request.ordinal;
     if (request.hard_state) node.disk.hard_state = *request.hard_state;
+    if (request.end_quarantine) node.disk.quarantined = false;
     if (request.restart) {
       node.disk.entries.clear();
       node.disk.first = request.restart->index.next();

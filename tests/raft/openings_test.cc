@@ -66,6 +66,7 @@ TEST_F(Openings, ARolledBackMemberIsToldAndCountsForNothing) {
   cluster->crash(one);
   cluster->node(one).disk = old;
   cluster->restart(one);
+  cluster->cut(one, other);  // or it would be made whole again
   cluster->run(20);
   ASSERT_EQ(cluster->node(one).quarantines.size(), 1u) << "said once";
   EXPECT_TRUE(cluster->status(one).quarantined);
@@ -86,6 +87,16 @@ TEST_F(Openings, ARolledBackMemberIsToldAndCountsForNothing) {
   EXPECT_EQ(cluster->status(one).role, Role::kFollower) << "it never campaigns";
   cluster->restart(other);
   EXPECT_NE(cluster->elect(), 0u);
+  cluster->run(20);
+  EXPECT_TRUE(cluster->status(one).quarantined) << "it knows the term of one other only";
+  cluster->heal();
+  cluster->run(20);
+  EXPECT_FALSE(cluster->status(one).quarantined);
+  EXPECT_FALSE(cluster->node(one).disk.quarantined) << "and that is written down";
+  cluster->restart(one);
+  cluster->run(20);
+  EXPECT_EQ(cluster->node(one).quarantines.size(), 1u)
+      << "nobody holds the old ordinals against it";
 }
 
 TEST_F(Openings, TheSameEpochTwiceIsARollback) {

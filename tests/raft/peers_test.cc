@@ -76,5 +76,28 @@ TEST(Peers, ANewOpeningKeepsTheOrdinalsAndNothingElse) {
   EXPECT_EQ(judge(peer, from({7, 70}, {5, 19}, {5, 19})), Verdict::kRolledBack);
 }
 
+TEST(Peers, AnOvertakenMessageFromBeforeTheEndOfAQuarantineIsLateAndNoRollback) {
+  Peer peer;
+  Message message;
+  message.opening = Opening{3, 7};
+  message.recovered = Ordinal{1, 1};
+  message.durable = Ordinal{2, 18};
+  HeartbeatReply reply;
+  reply.progress.quarantined = true;
+  message.body = reply;
+  peer.durable_before = Ordinal{2, 18};
+  ASSERT_EQ(judge(peer, message), Verdict::kNewOpening);
+  remember(peer, message);
+  Message after = message;
+  after.recovered = Ordinal{3, 3};
+  after.body = HeartbeatReply();
+  ASSERT_EQ(judge(peer, after), Verdict::kAccept);
+  remember(peer, after);
+  EXPECT_TRUE(peer.counts());
+  EXPECT_EQ(judge(peer, message), Verdict::kLate);
+  message.body = RequestVoteReply();
+  EXPECT_EQ(judge(peer, message), Verdict::kLate);
+}
+
 }  // namespace
 }  // namespace raft

@@ -162,6 +162,8 @@ class Walk {
   }
 
   void lose(std::uint64_t id) {
+    // Whoever was made whole again may be the next to lose.
+    std::erase_if(lost_, [&](std::uint64_t each) { return !cluster_.node(each).disk.quarantined; });
     lost_.insert(id);
     if (lost_.size() > (cluster_.size() - 1) / 2) {
       lost_.erase(id);
@@ -237,6 +239,7 @@ class Walk {
     for (std::uint64_t id = 1; id <= cluster_.size(); ++id) {
       ASSERT_FALSE(cluster_.node(id).applied_entries.empty());
       EXPECT_EQ(cluster_.node(id).applied_entries.back()->payload, "the last") << "member " << id;
+      EXPECT_FALSE(cluster_.status(id).quarantined) << "member " << id << " is whole again";
     }
   }
 

@@ -1,0 +1,83 @@
+// A member that lost synced data counts for nothing until a leader has made it whole (DESIGN
+// section 6, rule 4; reference recovery.md, holes 2 and 7). Pure.
+#include "base/check.h"
+#include "raft/impl.h"
+#include "raft/names.h"
+
+namespace raft {
+
+void Core::Impl::enter_quarantine(const std::string& reason) {
+  quarantined_ = true;
+  quarantine_reason_ = reason;
+  repair_ = Repair();
+  output_.quarantine = reason;
+  trace(TraceKind::kQuarantined, Index(), MemberId(), reason);
+  if (follower() == nullptr) become_follower(term(), MemberId(), "quarantined: " + reason);
+}
+
+/// It may have forgotten a term that it voted in: whoever else took part in that election is among
+/// any n - q + 1 others. They answer a pre-vote that nobody grants.
+void Core::Impl::tick_quarantine() {
+  if (!quarantined_ || ++repair_.ask_ticks < options_.heartbeat_ticks) return;
+  repair_.ask_ticks = 0;
+  if (terms_are_known()) return;
+  for (const auto& [id, peer] : peers_) {
+    if (repair_.heard.contains(id)) continue;
+    Outgoing& out = send(id, RequestVote{true, false, log_.last(), log_.last_term(), true});
+    out.message.term = term().next();
+  }
+}
+
+bool Core::Impl::terms_are_known() const {
+  const std::size_t voters = configuration().voters.size();
+  return repair_.heard.size() > voters - configuration().quorum();
+}
+
+/// After the own term was settled. Pre-votes and their grants name a term that nobody is in.
+void Core::Impl::note_term_of(const Message& message) {
+  if (!quarantined_ || message.term > term()) return;
+  const auto* reply = std::get_if<RequestVoteReply>(&message.body);
+  const bool no_term = std::holds_alternative<Refusal>(message.body) ||
+                       std::holds_alternative<RequestVote>(message.body) ||
+                       (reply != nullptr && reply->pre_vote && reply->granted);
+  if (!no_term) repair_.heard.insert(message.from);
+  end_quarantine_when_repaired();
+}
+
+/// A leader that has heard from this opening says where its log ends: nothing that an earlier life
+/// of this member acknowledged lies beyond.
+void Core::Impl::note_repair_target(const Message& message, const Heartbeat& body) {
+  if (!quarantined_ || message.to_opening != options_.opening || repair_.term == term()) return;
+  repair_.term = term();
+  repair_.target = body.progress.last;
+  end_quarantine_when_repaired();
+}
+
+void Core::Impl::note_match(Index match) {
+  if (!quarantined_) return;
+  if (repair_.matched_term != term()) repair_.matched = Index();
+  repair_.matched_term = term();
+  repair_.matched = std::max(repair_.matched, match);
+  end_quarantine_when_repaired();
+}
+
+/// Entries that came otherwise do not count: only what the leader of this very term has matched.
+void Core::Impl::end_quarantine_when_repaired() {
+  if (!quarantined_ || repair_.ending || !log_complete_ || repair_.term != term()) return;
+  if (repair_.matched_term != term()) return;
+  if (!terms_are_known() || !persistence_.hard_state_durable()) return;
+  if (repair_.matched < repair_.target || persistence_.durable_index() < repair_.target) return;
+  repair_.ending = persistence_.end_quarantine(hard_state_);
+}
+
+void Core::Impl::on_quarantine_ended() {
+  if (!quarantined_ || !repair_.ending || *repair_.ending > persistence_.durable_ordinal()) return;
+  trace(TraceKind::kQuarantineEnded, repair_.target, MemberId(), quarantine_reason_);
+  recovered_ordinal_ = *repair_.ending;
+  repaired_ = true;
+  quarantined_ = false;
+  quarantine_reason_.clear();
+  repair_ = Repair();
+}
+
+}  // namespace raft
