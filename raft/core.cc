@@ -91,6 +91,7 @@ void Core::Impl::tick_once() {
   stall_.apply.tick(apply_asked_ > applied_);
   review_health();
   tick_quarantine();
+  tick_reads();
   if (leader() != nullptr) {
     tick_leader();
   } else {
@@ -155,15 +156,6 @@ void Core::Impl::on(Propose& propose) {
     output_.outcomes.push_back(outcome);
   }
   if (appended) replicate_all();
-}
-
-void Core::Impl::on(const ReadBarrier& barrier) {
-  if (Leader* lead = leader()) {
-    lead->reads.wait(barrier.ids);
-    open_round();
-    return;
-  }
-  for (const std::uint64_t id : barrier.ids) output_.reads.push_back({id, refusal_code(), Index()});
 }
 
 void Core::Impl::on(const Persisted& persisted) {
@@ -317,6 +309,7 @@ void Core::Impl::note_leader() {
   if (now == noted_leader_) return;
   noted_leader_ = now;
   if (now) ++leader_changes_;
+  fail_forwarded(base::Code::kNoLeader);
   trace(TraceKind::kLeaderChanged, Index(), now);
 }
 

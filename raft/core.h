@@ -80,6 +80,15 @@ struct Proposal {
 struct Propose {
   std::vector<Proposal> proposals;
 };
+/// Asks for another configuration, in which nobody is `outgoing`. Refused unless `before` is the
+/// one in force. The outcome is that of its first entry: the change has taken effect once an entry
+/// with `next` itself is applied. Voters must be bound; a learner with `promote` becomes a voter by
+/// itself.
+struct ChangeMembership {
+  std::uint64_t id = 0;  // like a proposal's
+  Configuration before;
+  Configuration next;
+};
 struct ReadBarrier {
   std::vector<std::uint64_t> ids;  // chosen by the caller, unique within this opening
 };
@@ -129,9 +138,9 @@ struct StepDown {
   std::string reason;
 };
 
-using Input = std::variant<Tick, Receive, LinkUp, LinkDown, Propose, ReadBarrier, Persisted,
-                           PersistFailed, Loaded, Applied, LogCut, SnapshotRead, SnapshotStored,
-                           SnapshotInstalled, SelfAssessment, StepDown>;
+using Input = std::variant<Tick, Receive, LinkUp, LinkDown, Propose, ChangeMembership, ReadBarrier,
+                           Persisted, PersistFailed, Loaded, Applied, LogCut, SnapshotRead,
+                           SnapshotStored, SnapshotInstalled, SelfAssessment, StepDown>;
 
 // ---- Output ----
 
@@ -194,6 +203,7 @@ struct ProposalOutcome {
   base::Code code = base::Code::kOk;
   Term term;
   Index index;
+  std::string detail = {};  // why not, where the code alone does not say; mostly empty
 };
 
 struct Output {
@@ -242,9 +252,10 @@ struct CoreStatus {
   std::string stall_reason;
   bool quarantined = false;
   std::string quarantine_reason;
-  bool failed = false;           // after PersistFailed
-  bool can_read = false;         // leader with an entry of its own term committed
-  bool needs_snapshot = false;   // the log begins above the state: nothing is applied
+  bool failed = false;          // after PersistFailed
+  bool no_member = false;       // another member says that this one is none, and no leader is known
+  bool can_read = false;        // leader with an entry of its own term committed
+  bool needs_snapshot = false;  // the log begins above the state: nothing is applied
   std::string step_down_reason;  // why leadership was last given up; empty if never
   std::uint64_t leader_changes = 0;
   Configuration configuration;

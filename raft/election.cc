@@ -73,7 +73,7 @@ void Core::Impl::become_leader() {
   trace(TraceKind::kBecameLeader, log_.last());
   if (configuration().unbound()) {
     Configuration bound = configuration();
-    for (Voter& voter : bound.voters) voter.incarnation = granted.at(voter.id);
+    for (Member& voter : bound.voters) voter.incarnation = granted.at(voter.id);
     trace(TraceKind::kConfigurationBound, log_.last().next());
     append_own(EntryKind::kConfiguration, HybridTime(), encode(bound));
   } else {
@@ -110,7 +110,7 @@ bool Core::Impl::may_campaign() const {
 }
 
 bool Core::Impl::is_voter() const {
-  const Voter* self = configuration().find(options_.self);
+  const Member* self = configuration().find_voter(options_.self);
   return self != nullptr && (!self->incarnation || self->incarnation == options_.incarnation);
 }
 
@@ -133,18 +133,21 @@ void Core::Impl::ask_for_votes() {
 }
 
 /// Before its configuration is bound the cluster needs every voter (DESIGN section 5.2).
-std::size_t Core::Impl::votes_needed() const {
-  return configuration().unbound() ? configuration().voters.size() : configuration().quorum();
+bool Core::Impl::elects(const std::function<bool(MemberId)>& granted) const {
+  const auto counts = [&](const Member& voter) { return granted(voter.id); };
+  if (!configuration().unbound()) return configuration().decides(counts);
+  const std::vector<Member>& voters = configuration().voters;
+  return std::all_of(voters.begin(), voters.end(), counts);
 }
 
 /// The own vote counts like any other: once it is durable.
 void Core::Impl::count_votes() {
   if (const auto* pre = std::get_if<PreCandidate>(&role_)) {
-    if (pre->granted.size() >= votes_needed()) become_candidate(false);
+    if (elects([&](MemberId id) { return pre->granted.contains(id); })) become_candidate(false);
   } else if (auto* real = std::get_if<Candidate>(&role_)) {
     if (!persistence_.hard_state_durable()) return;
     real->granted.emplace(options_.self, options_.incarnation);
-    if (real->granted.size() >= votes_needed()) become_leader();
+    if (elects([&](MemberId id) { return real->granted.contains(id); })) become_leader();
   }
 }
 
@@ -220,6 +223,9 @@ void Core::Impl::on_message(const Message& message, const RequestVote& body) {
   }
   const RequestVoteReply answer{body.pre_vote, granted, log_.last(), log_.last_term()};
   reply(message, answer, granted && !body.pre_vote);
+  if (!granted && body.pre_vote && excludes(message.from)) {
+    reply(message, Refusal{RefusalReason::kNoMember, Ordinal()});
+  }
   if (granted && body.pre_vote) {
     // It answers for the term that was asked about, which nobody is in yet.
     outgoing_.back().message.term = message.term;
@@ -259,7 +265,7 @@ void Core::Impl::abandon(Leader& lead, const std::string& why) {
   }
   lead.proposals.clear();
   for (const std::uint64_t id : lead.reads.abandon()) {
-    output_.reads.push_back({id, base::Code::kNotLeader, Index()});
+    answer_read(id, base::Code::kNotLeader, Index());
   }
   for (const auto& [id, transfer] : lead.transfers) output_.snapshot_drops.push_back(id);
   lead.transfers.clear();
@@ -269,20 +275,23 @@ void Core::Impl::abandon(Leader& lead, const std::string& why) {
 
 /// The sound voter with the longest log, if the others could elect it without this member.
 MemberId Core::Impl::successor() const {
-  std::size_t sound = 0;
+  const auto sound = [&](const Member& voter) {
+    if (voter.id == options_.self) return false;
+    const Peer& peer = peers_.at(voter.id);
+    const bool fresh = peer.silent_ticks < options_.check_quorum_ticks;
+    return peer.counts() && fresh && !peer.progress.stalled && !peer.progress.needs_snapshot;
+  };
+  if (!configuration().decides(sound)) return MemberId();
   MemberId best;
   Index best_match;
-  for (const auto& [id, peer] : peers_) {
-    const bool fresh = peer.silent_ticks < options_.check_quorum_ticks;
-    if (!peer.counts() || !fresh || peer.progress.stalled) continue;
-    ++sound;
-    const Index match = leader()->progress.at(id).match();
-    if (!best || match > best_match) {
-      best = id;
-      best_match = match;
-    }
+  for (const Member& voter : configuration().voters) {
+    if (!sound(voter)) continue;
+    const Index match = leader()->progress.at(voter.id).match();
+    if (best && match <= best_match) continue;
+    best = voter.id;
+    best_match = match;
   }
-  return sound >= configuration().quorum() ? best : MemberId();
+  return best;
 }
 
 /// Called whenever pending work aged, completed, or the detectors outside spoke.

@@ -1,4 +1,4 @@
-// Log entries, configurations and the chain hash (DESIGN sections 5.1 and 5.2). Pure.
+// Log entries and the chain hash (DESIGN sections 5.1 and 5.2). Pure.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,12 @@
 
 #include "base/hlc.h"
 #include "base/ids.h"
+#include "raft/configuration.h"
 
 namespace raft {
 
 using base::ChainHash;
 using base::HybridTime;
-using base::Incarnation;
-using base::Index;
-using base::MemberId;
 using base::Opening;
 using base::Ordinal;
 using base::Term;
@@ -51,29 +49,6 @@ struct EntryMeta {
   ChainHash hash;
   std::uint32_t size_bytes = 0;
 };
-
-struct Voter {
-  MemberId id;
-  Incarnation incarnation;  // zero until the first entry of the cluster binds it
-  bool operator==(const Voter&) const = default;
-};
-
-/// Who counts. In the first configuration no incarnation is bound and every voter must vote.
-/// Invariant: ids are distinct and sorted.
-struct Configuration {
-  std::vector<Voter> voters;
-
-  const Voter* find(MemberId id) const;
-  /// True until the first entry of the cluster has bound every voter's incarnation.
-  bool unbound() const;
-  std::size_t quorum() const { return voters.size() / 2 + 1; }
-  bool operator==(const Configuration&) const = default;
-};
-
-/// Fixed little-endian layout: u8 version = 1, u32 count, then (id, incarnation) pairs.
-std::string encode(const Configuration& configuration);
-/// std::nullopt when the bytes are not what encode() makes.
-std::optional<Configuration> decode_configuration(std::string_view bytes);
 
 /// What must be durable before a vote or an answer in that term (Raft paper, figure 2).
 struct HardState {

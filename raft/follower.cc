@@ -15,6 +15,7 @@ bool Core::Impl::adopt_leader(const Message& message) {
   }
   const auto* pre = std::get_if<PreCandidate>(&role_);
   if (pre != nullptr && pre->forsaken == message.from) return true;
+  no_member_to_.clear();
   if (follower() == nullptr || follower()->leader != message.from) {
     become_follower(term(), message.from, "");
   }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -48,6 +49,11 @@ struct PendingProposal {
   std::uint64_t id = 0;
   Index index;
 };
+/// A read of another member's client.
+struct RemoteRead {
+  Message request;
+  std::uint64_t id = 0;  // the other's
+};
 /// A snapshot on its way to a follower.
 struct SnapshotTransfer {
   std::uint64_t id = 0;                // over this opening
@@ -63,10 +69,14 @@ struct Leader {
   Index first_index;  // of its first entry: no reads before that is committed
   std::map<MemberId, Progress> progress;
   std::map<MemberId, SnapshotTransfer> transfers;
+  Index caught_up_floor;  // the commit index at least T ago; zero until then
+  Index next_floor;
+  std::uint32_t floor_ticks = 0;          // since it was taken
   std::deque<PendingProposal> proposals;  // appended and not committed, by index
   std::size_t uncommitted_bytes = 0;      // of the entries above commit
   std::uint32_t heartbeat_ticks = 0;      // since the last round of heartbeats
   ReadIndex reads;
+  std::map<std::uint64_t, RemoteRead> remote_reads;  // of those in `reads`, by id
   /// Set by StepDown: nothing more is proposed, and leadership goes once a successor has
   /// everything.
   std::optional<std::string> leaving;
@@ -200,7 +210,7 @@ class Core::Impl {
   bool sticky() const;
   bool up_to_date(const RequestVote& body) const;
   bool asks_at_once(const Message& message, const RequestVote& body) const;
-  std::size_t votes_needed() const;
+  bool elects(const std::function<bool(MemberId)>& granted) const;
   void set_hard_state(const HardState& hard_state);
   void give_up_leadership(const std::string& why);
   void abandon(Leader& leader, const std::string& why);
@@ -234,7 +244,6 @@ class Core::Impl {
   void truncate(Index from);
   void commit_to(Index index);
   const Configuration& configuration() const { return configurations_.back().configuration; }
-  void sync_peers();
   Index own_match() const;
   bool peer_counts(MemberId peer) const;
   Index cut_floor() const;
@@ -254,8 +263,25 @@ class Core::Impl {
   void restart_log(const SnapshotMeta& meta);
   void recount_unapplied();
 
+  // ---- membership.cc ----
+  void sync_peers();
+  Peer& stranger(MemberId id);
+  Peer* find_peer(const Message& message);
+  void on(const ChangeMembership& change);
+  bool may_change() const;
+  bool excludes(MemberId id) const;
+  void begin_change(const Configuration& next);
+  void settle_membership();
+  void tick_membership();
+  bool caught_up(const Member& learner) const;
+
   // ---- reads.cc ----
   bool can_read() const;
+  void take_reads(const std::vector<std::uint64_t>& ids);
+  void forward_reads(const std::vector<std::uint64_t>& ids);
+  void fail_forwarded(base::Code code);
+  void tick_reads();
+  void answer_read(std::uint64_t id, base::Code code, Index index);
   void open_round();
   void close_round();
 
@@ -275,7 +301,8 @@ class Core::Impl {
   Ordinal recovered_ordinal_;  // at this opening; after a quarantine: at its end
   HardState hard_state_;       // as decided; changed by set_hard_state only
   std::vector<SetConfiguration> configurations_;
-  std::map<MemberId, Peer> peers_;  // every voter but self
+  std::map<MemberId, Peer> peers_;      // every member but self
+  std::map<MemberId, Peer> strangers_;  // who was heard from and is no member, as far as is known
   std::variant<Follower, PreCandidate, Candidate, Leader> role_;
 
   Index commit_;
@@ -291,8 +318,10 @@ class Core::Impl {
 
   std::uint32_t election_ticks_ = 0;    // since the timer was reset
   std::uint32_t election_timeout_ = 0;  // in [T, 2T), or short after the leader's link went
-  std::uint64_t round_counter_ = 0;     // of RoundTokens, over all terms of this opening
-  std::deque<Ordinal> deferred_;        // what is waited for by messages that are outside already
+  std::map<std::uint64_t, std::uint32_t> forwarded_;  // reads that the leader was asked for: ticks
+  std::uint64_t remote_read_counter_ = 0;             // over all terms of this opening
+  std::uint64_t round_counter_ = 0;  // of RoundTokens, over all terms of this opening
+  std::deque<Ordinal> deferred_;     // what is waited for by messages that are outside already
 
   Stall stall_;
   bool stalled_ = false;
@@ -303,8 +332,9 @@ class Core::Impl {
   bool repaired_ = false;  // a quarantine ended in this opening
   bool failed_ = false;
   std::string step_down_reason_;
-  std::set<MemberId> unknown_to_;  // members that refuse this data directory
-  MemberId noted_leader_;          // as last traced
+  std::set<MemberId> unknown_to_;    // members that refuse this data directory
+  std::set<MemberId> no_member_to_;  // members that say that this one is none
+  MemberId noted_leader_;            // as last traced
   std::uint64_t leader_changes_ = 0;
 
   // Of the step in progress.

@@ -1,6 +1,5 @@
 // The leader's side of replication (Raft paper sections 5.3 and 5.4.2) and its heartbeats. Pure.
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "base/check.h"
@@ -11,7 +10,9 @@ namespace raft {
 void Core::Impl::tick_leader() {
   Leader& lead = *leader();
   const std::uint32_t watchdog_ticks = std::max(options_.election_ticks / 2, 1u);
-  for (auto& [id, progress] : lead.progress) {
+  for (const MemberId id : configuration().ids()) {
+    if (id == options_.self) continue;
+    Progress& progress = lead.progress.at(id);
     const bool was_pipelined = progress.state() == Progress::State::kReplicate;
     const bool behind = progress.match() < log_.last();
     const bool busy = peers_.at(id).progress.log_pending_ticks >= watchdog_ticks &&
@@ -27,6 +28,7 @@ void Core::Impl::tick_leader() {
     return;
   }
   tick_snapshots();
+  tick_membership();
   if (++lead.heartbeat_ticks >= options_.heartbeat_ticks) send_heartbeats();
   if (lead.leaving) {
     ++lead.leaving_ticks;
@@ -37,13 +39,13 @@ void Core::Impl::tick_leader() {
 /// Check-quorum: a voter stands behind this leader if it lately supported it, and if it takes in
 /// entries where there are any. The latter finds links that carry small messages only.
 bool Core::Impl::has_quorum() const {
-  std::size_t standing = is_voter() && !quarantined_ ? 1 : 0;
-  for (const auto& [id, progress] : leader()->progress) {
+  return configuration().decides([&](const Member& voter) {
+    if (voter.id == options_.self) return is_voter() && !quarantined_;
+    const Progress& progress = leader()->progress.at(voter.id);
     const bool supports = progress.supported_ticks() < options_.check_quorum_ticks;
     const bool takes_entries = progress.stuck_ticks() < 2 * options_.check_quorum_ticks;
-    if (peer_counts(id) && supports && takes_entries) ++standing;
-  }
-  return standing >= configuration().quorum();
+    return peer_counts(voter.id) && supports && takes_entries;
+  });
 }
 
 void Core::Impl::send_heartbeats() {
@@ -74,7 +76,7 @@ void Core::Impl::on_message(const Message& message, const HeartbeatReply& body) 
 // ---- AppendEntries ----
 
 void Core::Impl::replicate_all() {
-  for (const auto& [id, progress] : leader()->progress) replicate(id);
+  for (const auto& [id, peer] : peers_) replicate(id);
 }
 
 /// Sends what the follower's window takes.
@@ -177,22 +179,13 @@ void Core::Impl::append_own(EntryKind kind, HybridTime at_least, std::string pay
 
 /// Counts the own disk like any other, and only entries of the own term (section 5.4.2).
 void Core::Impl::advance_commit() {
-  std::vector<Index> matches;
-  for (const Voter& voter : configuration().voters) {
-    if (voter.id == options_.self) {
-      matches.push_back(own_match());
-    } else if (peer_counts(voter.id)) {
-      matches.push_back(leader()->progress.at(voter.id).match());
-    } else {
-      matches.push_back(Index());
-    }
-  }
-  const std::size_t quorum = configuration().quorum();
-  CHECK(quorum <= matches.size());
-  std::sort(matches.begin(), matches.end(), std::greater<>());
-  const Index index = matches[quorum - 1];
+  const Index index = configuration().decided([&](const Member& voter) {
+    if (voter.id == options_.self) return own_match();
+    return peer_counts(voter.id) ? leader()->progress.at(voter.id).match() : Index();
+  });
   if (index <= commit_ || log_.term_at(index) != term()) return;
   commit_to(index);
+  settle_membership();
   open_round();
 }
 

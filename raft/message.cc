@@ -70,6 +70,7 @@ struct Describe {
   }
   Described operator()(const TimeoutNow&) const { return {"TimeoutNow", ""}; }
   Described operator()(const Refusal& body) const {
+    if (body.reason == RefusalReason::kNoMember) return {"Refusal", " no-member"};
     return {"Refusal", body.reason == RefusalReason::kRolledBack
                            ? " rolled-back remembered=" + raft::show(body.remembered)
                            : " unknown-incarnation"};

@@ -89,6 +89,7 @@ struct TimeoutNow {};
 enum class RefusalReason : std::uint8_t {
   kRolledBack = 1,          // recovered ordinal, or epoch, below what was seen before
   kUnknownIncarnation = 2,  // another data directory under a bound member's id
+  kNoMember = 3,            // not in the committed configuration; no more than a hint
 };
 /// Tells an opening why its messages count for nothing here.
 struct Refusal {

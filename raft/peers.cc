@@ -19,6 +19,7 @@ const ProgressReport* report_of(const Message& message) {
   if (const auto* reply = std::get_if<AppendEntriesReply>(&message.body)) return &reply->progress;
   if (const auto* heartbeat = std::get_if<Heartbeat>(&message.body)) return &heartbeat->progress;
   if (const auto* reply = std::get_if<HeartbeatReply>(&message.body)) return &reply->progress;
+  if (const auto* reply = std::get_if<InstallSnapshotReply>(&message.body)) return &reply->progress;
   return nullptr;
 }
 
@@ -26,6 +27,9 @@ bool is_reply(const Message& message) {
   return std::holds_alternative<RequestVoteReply>(message.body) ||
          std::holds_alternative<AppendEntriesReply>(message.body) ||
          std::holds_alternative<HeartbeatReply>(message.body) ||
+         std::holds_alternative<InstallSnapshotReply>(message.body) ||
+         std::holds_alternative<PullReply>(message.body) ||
+         std::holds_alternative<ReadIndexReply>(message.body) ||
          std::holds_alternative<Refusal>(message.body);
 }
 

@@ -29,8 +29,9 @@ void Core::Impl::tick_quarantine() {
 }
 
 bool Core::Impl::terms_are_known() const {
-  const std::size_t voters = configuration().voters.size();
-  return repair_.heard.size() > voters - configuration().quorum();
+  return configuration().intersects_every_majority([&](const Member& voter) {
+    return voter.id != options_.self && repair_.heard.contains(voter.id);
+  });
 }
 
 /// After the own term was settled. Pre-votes and their grants name a term that nobody is in.

@@ -19,17 +19,12 @@ void Core::Impl::receive(const Message& message) {
 
 /// The sender, if its message counts; otherwise it was told why, or the message was none of ours.
 Peer* Core::Impl::admit(const Message& message) {
-  const auto found = peers_.find(message.from);
-  if (message.to != options_.self || found == peers_.end()) return nullptr;
-  Peer& peer = found->second;
-  const Voter* voter = configuration().find(message.from);
-  CHECK(voter != nullptr, "peers are the voters");
-  if (voter->incarnation && voter->incarnation != message.incarnation) {
-    refuse(message, RefusalReason::kUnknownIncarnation, peer);
-    return nullptr;
-  }
+  if (message.to != options_.self || message.from == options_.self) return nullptr;
+  Peer* found = find_peer(message);
+  if (found == nullptr) return nullptr;
+  Peer& peer = *found;
   if (peer.heard && peer.incarnation != message.incarnation) {
-    // Nothing is bound yet, so a member may still begin anew.
+    // Not bound yet, so it may still begin anew; or another one replaces it.
     const bool link_up = peer.link_up;
     peer = Peer();
     peer.link_up = link_up;
@@ -73,7 +68,7 @@ void Core::Impl::forget_opening(MemberId peer) {
   };
   forget(std::get_if<Candidate>(&role_));
   forget(std::get_if<PreCandidate>(&role_));
-  if (Leader* lead = leader()) {
+  if (Leader* lead = leader(); lead != nullptr && lead->progress.contains(peer)) {
     end_snapshot(peer, "it has restarted");
     lead->progress.at(peer).reset(log_.last().next());
     lead->reads.forget(peer);
@@ -122,7 +117,11 @@ void Core::Impl::on_message(const Message&, const TimeoutNow&) {
 }
 
 void Core::Impl::on_message(const Message& message, const Refusal& body) {
-  if (body.reason == RefusalReason::kRolledBack) {
+  if (body.reason == RefusalReason::kNoMember) {
+    if (no_member_to_.insert(message.from).second) {
+      trace(TraceKind::kNoMember, Index(), message.from);
+    }
+  } else if (body.reason == RefusalReason::kRolledBack) {
     // One that was sent before the last quarantine ended may come late.
     const bool settled = repaired_ && body.remembered <= recovered_ordinal_;
     if (!quarantined_ && !settled) {
@@ -137,7 +136,5 @@ void Core::Impl::on_message(const Message& message, const Refusal& body) {
 
 void Core::Impl::on_message(const Message&, const Pull&) {}
 void Core::Impl::on_message(const Message&, const PullReply&) {}
-void Core::Impl::on_message(const Message&, const ReadIndexRequest&) {}
-void Core::Impl::on_message(const Message&, const ReadIndexReply&) {}
 
 }  // namespace raft

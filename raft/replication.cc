@@ -30,14 +30,6 @@ void Core::Impl::truncate(Index from) {
   sync_peers();
 }
 
-void Core::Impl::sync_peers() {
-  std::erase_if(peers_,
-                [&](const auto& each) { return configuration().find(each.first) == nullptr; });
-  for (const Voter& voter : configuration().voters) {
-    if (voter.id != options_.self) peers_.try_emplace(voter.id);
-  }
-}
-
 void Core::Impl::commit_to(Index index) {
   if (index <= commit_) return;
   CHECK(index <= log_.last(), "what is committed is in the log");
@@ -58,7 +50,8 @@ Index Core::Impl::own_match() const {
 }
 
 bool Core::Impl::peer_counts(MemberId peer) const {
-  return peers_.at(peer).counts();
+  const auto found = peers_.find(peer);
+  return found != peers_.end() && found->second.counts();
 }
 
 /// What every voter has durable, as far as is known: a voter of which nothing is known has nothing.

@@ -47,6 +47,12 @@ std::string_view name_of(TraceKind kind) {
       return "diverged";
     case TraceKind::kConfigurationBound:
       return "configuration-bound";
+    case TraceKind::kConfigurationChanging:
+      return "configuration-changing";
+    case TraceKind::kPromoted:
+      return "promoted";
+    case TraceKind::kNoMember:
+      return "no-member";
     case TraceKind::kPeerProbing:
       return "peer-probing";
     case TraceKind::kPeerReplicating:

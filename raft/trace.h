@@ -18,25 +18,28 @@ enum class TraceKind : std::uint8_t {
   kLeaderChanged,  // peer leads now, or nobody (peer zero)
   kVoteGranted,
   kVoteRefused,
-  kSupportWithdrawn,    // from a leader without progress
-  kStalled,             // this member's own work does not complete
-  kRecovered,           // it completes again
-  kHandedOver,          // TimeoutNow sent to peer
-  kTruncated,           // uncommitted entries from `index` on were replaced
-  kCommitted,           // commit index moved to `index`
-  kPeerReset,           // a new opening of peer: what was believed of it is forgotten
-  kPeerRefused,         // a peer's opening counts for nothing; detail says why
-  kQuarantined,         // this member counts for nothing; detail says why
-  kQuarantineEnded,     // a leader has made it whole up to `index`
-  kDiverged,            // equal term, unequal hash at `index`
-  kConfigurationBound,  // the cluster's first entry bound the incarnations
-  kPeerProbing,         // replication to peer waits for one answer
-  kPeerReplicating,     // replication to peer is pipelined
-  kSnapshotSending,     // a snapshot at `index` leaves for peer, which lacks what was cut
-  kSnapshotSent,        // peer has installed it
-  kSnapshotDropped,     // the transfer to peer, or from it, ended early; detail says why
-  kSnapshotReceiving,   // the first chunk of a snapshot at `index` came from peer
-  kSnapshotInstalled,   // it is this member's state now
+  kSupportWithdrawn,       // from a leader without progress
+  kStalled,                // this member's own work does not complete
+  kRecovered,              // it completes again
+  kHandedOver,             // TimeoutNow sent to peer
+  kTruncated,              // uncommitted entries from `index` on were replaced
+  kCommitted,              // commit index moved to `index`
+  kPeerReset,              // a new opening of peer: what was believed of it is forgotten
+  kPeerRefused,            // a peer's opening counts for nothing; detail says why
+  kQuarantined,            // this member counts for nothing; detail says why
+  kQuarantineEnded,        // a leader has made it whole up to `index`
+  kDiverged,               // equal term, unequal hash at `index`
+  kConfigurationBound,     // the cluster's first entry bound the incarnations
+  kConfigurationChanging,  // a change of the membership was appended at `index`
+  kPromoted,               // a learner has caught up and becomes a voter
+  kNoMember,               // peer says that this member is none
+  kPeerProbing,            // replication to peer waits for one answer
+  kPeerReplicating,        // replication to peer is pipelined
+  kSnapshotSending,        // a snapshot at `index` leaves for peer, which lacks what was cut
+  kSnapshotSent,           // peer has installed it
+  kSnapshotDropped,        // the transfer to peer, or from it, ended early; detail says why
+  kSnapshotReceiving,      // the first chunk of a snapshot at `index` came from peer
+  kSnapshotInstalled,      // it is this member's state now
 };
 
 /// Invariant: `detail` never holds payload bytes.

@@ -25,7 +25,7 @@ raft::Configuration initial_configuration(const Config& config) {
   raft::Configuration initial;
   for (const auto& member : config.members) initial.voters.push_back({member.id, {}});
   std::sort(initial.voters.begin(), initial.voters.end(),
-            [](const raft::Voter& a, const raft::Voter& b) { return a.id < b.id; });
+            [](const raft::Member& a, const raft::Member& b) { return a.id < b.id; });
   return initial;
 }
 

@@ -287,7 +287,8 @@ std::optional<raft::ReadIndexReply> read(schema::ReadIndexReply::Reader from) {
 std::optional<raft::Refusal> read(schema::Refusal::Reader from) {
   const auto reason = static_cast<raft::RefusalReason>(from.getReason());
   if (reason != raft::RefusalReason::kRolledBack &&
-      reason != raft::RefusalReason::kUnknownIncarnation) {
+      reason != raft::RefusalReason::kUnknownIncarnation &&
+      reason != raft::RefusalReason::kNoMember) {
     return {};
   }
   return raft::Refusal{reason, get(from.getRemembered())};

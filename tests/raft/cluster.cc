@@ -11,7 +11,7 @@
 namespace raft::testing {
 
 Cluster::Cluster(std::uint64_t size, std::uint64_t seed, void (*tune)(Options& options))
-    : seed_(seed) {
+    : tune_(tune), seed_(seed) {
   Configuration configuration;
   for (std::uint64_t id = 1; id <= size; ++id) configuration.voters.push_back({MemberId(id), {}});
   for (std::uint64_t id = 1; id <= size; ++id) {
@@ -103,6 +103,7 @@ std::string describe(const PersistRequest& request) {
 std::string describe(const ProposalOutcome& outcome) {
   std::string text =
       "proposal " + std::to_string(outcome.id) + " " + std::string(base::traits(outcome.code).name);
+  if (!outcome.detail.empty()) text += ": " + outcome.detail;
   if (outcome.index) text += " at " + show(outcome.index) + "/" + show(outcome.term);
   return text;
 }
@@ -290,6 +291,23 @@ void Cluster::serve_loads(std::uint64_t id) {
     }
     step(id, loaded);
   }
+}
+
+// ---- Membership ----
+
+void Cluster::join(std::uint64_t id) {
+  CHECK(!nodes_.contains(id), "a new member");
+  Node& node = nodes_[id];
+  node.options.self = MemberId(id);
+  node.options.incarnation = Incarnation(100 + id);
+  if (tune_ != nullptr) tune_(node.options);
+  open(id);
+}
+
+std::uint64_t Cluster::change(std::uint64_t id, const Configuration& next) {
+  const std::uint64_t proposal = next_id_++;
+  step(id, ChangeMembership{proposal, status(id).configuration, next});
+  return proposal;
 }
 
 // ---- Snapshots ----

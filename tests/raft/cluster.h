@@ -95,6 +95,11 @@ class Cluster {
   void isolate(std::uint64_t id);
   void heal() { cut_links_.clear(); }
 
+  /// A member that nobody knows yet and that knows nobody: it waits to be added.
+  void join(std::uint64_t id);
+  /// On the leader; returns the proposal's id.
+  std::uint64_t change(std::uint64_t id, const Configuration& next);
+
   void crash(std::uint64_t id);
   /// Opens the node's disk again: a new epoch.
   void restart(std::uint64_t id);
@@ -130,6 +135,7 @@ class Cluster {
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut_links_;
   std::vector<std::string> lines_;
   bool keep_lines_ = true;
+  void (*tune_)(Options& options);
   std::uint64_t seed_;
   std::uint64_t next_id_ = 1;  // of proposals and reads
 };

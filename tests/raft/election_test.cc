@@ -64,7 +64,7 @@ TEST(Election, AnUnboundClusterNeedsEveryVoter) {
   const std::uint64_t leader = cluster.elect();
   const Configuration bound = cluster.status(leader).configuration;
   EXPECT_FALSE(bound.unbound());
-  for (const Voter& voter : bound.voters) {
+  for (const Member& voter : bound.voters) {
     EXPECT_EQ(voter.incarnation, Incarnation(100 + voter.id.value));
   }
   // From now on a majority is enough.

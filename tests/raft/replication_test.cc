@@ -327,7 +327,7 @@ TEST_F(Replication, TheCutFloorIsWhatEveryVoterHasDurable) {
 TEST_F(Replication, AConfigurationGoesWithItsEntry) {
   cluster = std::make_unique<Cluster>(3);
   Configuration bound = cluster->status(2).configuration;
-  for (Voter& voter : bound.voters) voter.incarnation = Incarnation(100 + voter.id.value);
+  for (Member& voter : bound.voters) voter.incarnation = Incarnation(100 + voter.id.value);
   Message message;
   message.from = MemberId(1);
   message.to = MemberId(2);
