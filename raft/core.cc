@@ -62,7 +62,8 @@ Core::Impl::Impl(Options options, Recovered recovered)
     CHECK(decoded.has_value(), "a configuration in the log that nobody can have written");
     configurations_.push_back({entry->index, std::move(*decoded)});
   }
-  sync_peers();
+  configuration_changed();
+  output_.configuration.reset();  // its owner has it
   reset_election_timer();
 }
 
@@ -224,8 +225,10 @@ void Core::Impl::on(const SelfAssessment& assessment) {
 
 void Core::Impl::on(const StepDown& step_down) {
   Leader* lead = leader();
-  if (lead == nullptr || lead->leaving) return;
+  if (lead == nullptr || (lead->leaving && !lead->heir)) return;
+  lead->heir = MemberId();
   lead->leaving = step_down.reason;
+  lead->leaving_ticks = 0;
   leave_when_caught_up();
 }
 

@@ -133,14 +133,23 @@ struct SelfAssessment {
   bool fit = true;
   std::string reason;
 };
-/// Ask for an orderly hand-over of leadership: shutdown.
+/// Ask for an orderly hand-over of leadership: shutdown. Gives up after T even without a successor.
 struct StepDown {
   std::string reason;
 };
+/// Ask that `to`, a voter, leads instead (thesis section 3.10). Nothing is proposed meanwhile;
+/// after T without success this leader goes on. The outcome tells whether it was begun:
+/// kInvalidArgument if it is no other voter, kUnavailable if it is not well or another hand-over is
+/// under way.
+struct TransferLeadership {
+  std::uint64_t id = 0;  // like a proposal's
+  MemberId to;
+};
 
-using Input = std::variant<Tick, Receive, LinkUp, LinkDown, Propose, ChangeMembership, ReadBarrier,
-                           Persisted, PersistFailed, Loaded, Applied, LogCut, SnapshotRead,
-                           SnapshotStored, SnapshotInstalled, SelfAssessment, StepDown>;
+using Input =
+    std::variant<Tick, Receive, LinkUp, LinkDown, Propose, ChangeMembership, ReadBarrier, Persisted,
+                 PersistFailed, Loaded, Applied, LogCut, SnapshotRead, SnapshotStored,
+                 SnapshotInstalled, SelfAssessment, StepDown, TransferLeadership>;
 
 // ---- Output ----
 
@@ -220,6 +229,8 @@ struct Output {
   std::optional<SnapshotMeta> install_snapshot;
   std::vector<ReadOutcome> reads;
   std::vector<ProposalOutcome> outcomes;
+  /// Set when another configuration is in force, or the same one from another entry.
+  std::optional<Configuration> configuration;
   /// Set once: this member must be marked as quarantined, durably, with this reason.
   std::optional<std::string> quarantine;
   std::vector<TraceEvent> trace;
@@ -259,6 +270,7 @@ struct CoreStatus {
   std::string step_down_reason;  // why leadership was last given up; empty if never
   std::uint64_t leader_changes = 0;
   Configuration configuration;
+  Index configuration_index;  // of the entry that set it; zero: none has
   std::vector<PeerStatus> peers;
 };
 

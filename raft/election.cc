@@ -238,9 +238,8 @@ void Core::Impl::on_message(const Message& message, const RequestVote& body) {
 // ---- Giving up ----
 
 /// In memory alone: no disk, no apply and no answer is needed (DESIGN promise 5).
-void Core::Impl::give_up_leadership(const std::string& why) {
+void Core::Impl::give_up_leadership(const std::string& why, MemberId next) {
   if (leader() == nullptr) return;
-  const MemberId next = successor();
   if (next) send(next, TimeoutNow());
   become_follower(term(), MemberId(), why);
   if (next) trace(TraceKind::kHandedOver, Index(), next);
@@ -251,11 +250,44 @@ void Core::Impl::give_up_leadership(const std::string& why) {
 void Core::Impl::leave_when_caught_up() {
   Leader* lead = leader();
   if (lead == nullptr || !lead->leaving) return;
-  const MemberId next = successor();
+  const MemberId next = lead->heir ? lead->heir : successor();
   const bool caught_up =
       commit_ == log_.last() && (!next || lead->progress.at(next).match() == log_.last());
-  if (!caught_up && next && lead->leaving_ticks < options_.election_ticks) return;
-  give_up_leadership(std::string(*lead->leaving));
+  const bool late = lead->leaving_ticks >= options_.election_ticks;
+  if (!caught_up && next && !late) return;
+  if (!caught_up && lead->heir) {
+    trace(TraceKind::kTransferAborted, Index(), lead->heir, "it has not caught up in time");
+    lead->leaving.reset();
+    lead->heir = MemberId();
+    return;
+  }
+  give_up_leadership(std::string(*lead->leaving), next);
+}
+
+void Core::Impl::on(const TransferLeadership& transfer) {
+  ProposalOutcome outcome{transfer.id, refusal_code(), Term(), Index()};
+  if (Leader* lead = leader()) {
+    const Member* voter = configuration().find_voter(transfer.to);
+    const bool incoming = voter != nullptr && std::count(configuration().voters.begin(),
+                                                         configuration().voters.end(), *voter) > 0;
+    outcome.code = base::Code::kOk;
+    if (!incoming || transfer.to == options_.self) {
+      outcome.code = base::Code::kInvalidArgument;
+      outcome.detail = "it is no other voter";
+    } else if (lead->leaving) {
+      outcome.code = base::Code::kUnavailable;
+      outcome.detail = "another hand-over is under way";
+    } else if (!may_succeed(*voter)) {
+      outcome.code = base::Code::kUnavailable;
+      outcome.detail = "it is not well enough to lead";
+    } else {
+      lead->leaving = "asked to hand over to member " + show(transfer.to);
+      lead->heir = transfer.to;
+      lead->leaving_ticks = 0;
+    }
+  }
+  output_.outcomes.push_back(std::move(outcome));
+  leave_when_caught_up();
 }
 
 /// Ends what only a leader can promise. Proposals that are not committed may still be, by others.
@@ -273,14 +305,16 @@ void Core::Impl::abandon(Leader& lead, const std::string& why) {
   trace(TraceKind::kSteppedDown, Index(), MemberId(), why);
 }
 
+bool Core::Impl::may_succeed(const Member& voter) const {
+  if (voter.id == options_.self) return false;
+  const Peer& peer = peers_.at(voter.id);
+  const bool fresh = peer.silent_ticks < options_.check_quorum_ticks;
+  return peer.counts() && fresh && !peer.progress.stalled && !peer.progress.needs_snapshot;
+}
+
 /// The sound voter with the longest log, if the others could elect it without this member.
 MemberId Core::Impl::successor() const {
-  const auto sound = [&](const Member& voter) {
-    if (voter.id == options_.self) return false;
-    const Peer& peer = peers_.at(voter.id);
-    const bool fresh = peer.silent_ticks < options_.check_quorum_ticks;
-    return peer.counts() && fresh && !peer.progress.stalled && !peer.progress.needs_snapshot;
-  };
+  const auto sound = [&](const Member& voter) { return may_succeed(voter); };
   if (!configuration().decides(sound)) return MemberId();
   MemberId best;
   Index best_match;
@@ -309,7 +343,7 @@ void Core::Impl::review_health() {
     trace(TraceKind::kStalled, Index(), MemberId(), reason);
   }
   if (leader() != nullptr) {
-    if (options_.step_down_on_stall) give_up_leadership(reason);
+    if (options_.step_down_on_stall) give_up_leadership(reason, successor());
   } else if (follower() == nullptr) {
     become_follower(term(), MemberId(), reason);
   }

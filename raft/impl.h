@@ -77,9 +77,10 @@ struct Leader {
   std::uint32_t heartbeat_ticks = 0;      // since the last round of heartbeats
   ReadIndex reads;
   std::map<std::uint64_t, RemoteRead> remote_reads;  // of those in `reads`, by id
-  /// Set by StepDown: nothing more is proposed, and leadership goes once a successor has
+  /// Set by a hand-over: nothing more is proposed, and leadership goes once a successor has
   /// everything.
   std::optional<std::string> leaving;
+  MemberId heir;                    // zero: whoever is best
   std::uint32_t leaving_ticks = 0;  // since then
 };
 
@@ -146,6 +147,7 @@ class Core::Impl {
   void on(const SnapshotInstalled& installed);
   void on(const SelfAssessment& assessment);
   void on(const StepDown& step_down);
+  void on(const TransferLeadership& transfer);
   void tick_once();
   void slept(std::uint32_t ticks);
   void finish_step();
@@ -212,10 +214,11 @@ class Core::Impl {
   bool asks_at_once(const Message& message, const RequestVote& body) const;
   bool elects(const std::function<bool(MemberId)>& granted) const;
   void set_hard_state(const HardState& hard_state);
-  void give_up_leadership(const std::string& why);
+  void give_up_leadership(const std::string& why, MemberId next);
   void abandon(Leader& leader, const std::string& why);
   void leave_when_caught_up();
   MemberId successor() const;
+  bool may_succeed(const Member& voter) const;
   void review_health();
 
   // ---- leader.cc ----
@@ -264,7 +267,7 @@ class Core::Impl {
   void recount_unapplied();
 
   // ---- membership.cc ----
-  void sync_peers();
+  void configuration_changed();
   Peer& stranger(MemberId id);
   Peer* find_peer(const Message& message);
   void on(const ChangeMembership& change);

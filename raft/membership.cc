@@ -23,7 +23,8 @@ std::vector<Member>::iterator place_of(std::vector<Member>& members, MemberId id
 
 /// Follows the configuration. A member that leaves it is still remembered for a while: it may lead
 /// yet, in a configuration that this member does not know.
-void Core::Impl::sync_peers() {
+void Core::Impl::configuration_changed() {
+  output_.configuration = configuration();
   const std::vector<MemberId> ids = configuration().ids();
   for (auto at = peers_.begin(); at != peers_.end();) {
     if (std::binary_search(ids.begin(), ids.end(), at->first)) {

@@ -13,7 +13,7 @@ void Core::Impl::append_entry(EntryPtr entry) {
     std::optional<Configuration> decoded = decode_configuration(entry->payload);
     CHECK(decoded.has_value(), "checked on receipt");
     configurations_.push_back({entry->index, std::move(*decoded)});
-    sync_peers();
+    configuration_changed();
   }
   persistence_.append(std::move(entry));
 }
@@ -27,7 +27,7 @@ void Core::Impl::truncate(Index from) {
   while (configurations_.back().index >= from && configurations_.size() > 1) {
     configurations_.pop_back();
   }
-  sync_peers();
+  configuration_changed();
 }
 
 void Core::Impl::commit_to(Index index) {

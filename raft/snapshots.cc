@@ -225,7 +225,7 @@ void Core::Impl::on(const SnapshotInstalled& installed) {
   std::erase_if(configurations_, [&](const auto& each) { return each.index <= meta.index; });
   configurations_.insert(configurations_.begin(),
                          {meta.index, decode_configuration(meta.configuration).value()});
-  sync_peers();
+  configuration_changed();
   trace(TraceKind::kSnapshotInstalled, meta.index, incoming.from);
   if (!log_complete_) return;
   if (term() == incoming.term) note_match(meta.index);

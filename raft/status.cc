@@ -54,6 +54,7 @@ CoreStatus Core::Impl::status() const {
   status.step_down_reason = step_down_reason_;
   status.leader_changes = leader_changes_;
   status.configuration = configuration();
+  status.configuration_index = configurations_.back().index;
   for (const auto& [id, peer] : peers_) {
     PeerStatus known{id, peer.link_up, Index(), Index(), peer.silent_ticks, peer.progress};
     if (const Leader* lead = leader()) {

@@ -49,6 +49,8 @@ std::string_view name_of(TraceKind kind) {
       return "configuration-bound";
     case TraceKind::kConfigurationChanging:
       return "configuration-changing";
+    case TraceKind::kTransferAborted:
+      return "transfer-aborted";
     case TraceKind::kPromoted:
       return "promoted";
     case TraceKind::kNoMember:

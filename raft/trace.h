@@ -31,6 +31,7 @@ enum class TraceKind : std::uint8_t {
   kDiverged,               // equal term, unequal hash at `index`
   kConfigurationBound,     // the cluster's first entry bound the incarnations
   kConfigurationChanging,  // a change of the membership was appended at `index`
+  kTransferAborted,        // leadership was to go to peer and stays; detail says why
   kPromoted,               // a learner has caught up and becomes a voter
   kNoMember,               // peer says that this member is none
   kPeerProbing,            // replication to peer waits for one answer

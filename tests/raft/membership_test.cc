@@ -317,6 +317,43 @@ TEST_F(Membership, WhoIsOfANewerConfigurationIsFollowed) {
   EXPECT_EQ(cluster_->status(behind).configuration.find(MemberId(4))->id, MemberId(4));
 }
 
+/// Thesis section 3.10.
+TEST_F(Membership, LeadershipGoesToWhomItIsAskedToGo) {
+  start(5);
+  for (const std::uint64_t to : {leader_ % 5 + 1, (leader_ + 2) % 5 + 1}) {
+    if (to == leader_) continue;
+    cluster_->propose(leader_, "value");
+    cluster_->step(leader_, TransferLeadership{9000 + to, MemberId(to)});
+    EXPECT_EQ(outcome_of(9000 + to, leader_).code, base::Code::kOk);
+    cluster_->run(10);
+    EXPECT_EQ(cluster_->leader(), to);
+    leader_ = to;
+    expect_commits();
+  }
+}
+
+TEST_F(Membership, ATransferThatDoesNotComeAboutEndsAndTheLeaderGoesOn) {
+  start(3);
+  const std::uint64_t to = leader_ % 3 + 1, other = to % 3 + 1;
+  cluster_->node(to).hang_log = true;
+  cluster_->propose(leader_, "value");
+  cluster_->run(1);
+  cluster_->step(leader_, TransferLeadership{9001, MemberId(to)});
+  const std::uint64_t refused = cluster_->propose(leader_, "meanwhile");
+  EXPECT_EQ(outcome_of(refused, leader_).code, base::Code::kNotLeader);
+  cluster_->run(35);
+  EXPECT_EQ(cluster_->leader(), leader_);
+  EXPECT_TRUE(cluster_->has_traced(leader_, TraceKind::kTransferAborted));
+  expect_commits();
+  cluster_->run(60);  // by now it says itself that it is stalled
+  cluster_->step(leader_, TransferLeadership{9002, MemberId(to)});
+  EXPECT_EQ(outcome_of(9002, leader_).code, base::Code::kUnavailable);
+  cluster_->step(leader_, TransferLeadership{9003, MemberId(leader_)});
+  EXPECT_EQ(outcome_of(9003, leader_).code, base::Code::kInvalidArgument);
+  cluster_->step(other, TransferLeadership{9004, MemberId(to)});
+  EXPECT_EQ(outcome_of(9004, other).code, base::Code::kNotLeader);
+}
+
 TEST_F(Membership, FollowersReadByTheirLeadersWord) {
   start(3);
   const std::uint64_t follower = leader_ % 3 + 1;
