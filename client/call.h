@@ -14,11 +14,20 @@ namespace client {
 /// - a write keeps its session and sequence once any of its attempts may have been applied;
 /// - at most one attempt is awaited: answers to older ones count only if they say "applied".
 struct Call {
-  enum class Kind : std::uint8_t { kOpenSession, kCloseSession, kWrite, kRead };
+  enum class Kind : std::uint8_t {
+    kOpenSession,
+    kCloseSession,
+    kWrite,
+    kRead,
+    kMembers,
+    kMoveLeader
+  };
 
   Kind kind = Kind::kRead;
   Consistency consistency = Consistency::kLinearizable;  // kRead
   kv::Transaction transaction;
+  MemberChange change;  // kMembers
+  std::string to;       // kMoveLeader
   std::size_t size_bytes = 0;
   std::uint64_t id = 0;
   std::uint64_t started_ms = 0;

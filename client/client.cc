@@ -85,6 +85,20 @@ kj::Promise<Outcome> Client::cas(std::string key, base::Revision modify_revision
   return write(std::move(transaction));
 }
 
+kj::Promise<Outcome> Client::members(MemberChange change) {
+  auto call = std::make_shared<Call>();
+  call->kind = Call::Kind::kMembers;
+  call->change = std::move(change);
+  return impl_->dispatcher.submit(std::move(call));
+}
+
+kj::Promise<Outcome> Client::move_leader(std::string to) {
+  auto call = std::make_shared<Call>();
+  call->kind = Call::Kind::kMoveLeader;
+  call->to = std::move(to);
+  return impl_->dispatcher.submit(std::move(call));
+}
+
 kj::Promise<Outcome> Client::close_session() {
   const base::SessionId session = impl_->dispatcher.session();
   if (!session) return Outcome{};

@@ -48,6 +48,12 @@ class Client {
   /// outcome's result.succeeded says whether it was.
   kj::Promise<Outcome> cas(std::string key, base::Revision modify_revision, std::string value);
 
+  /// The configuration in force, after a change if one is asked for. Changes may be repeated: what
+  /// is done already is done. Errors beside the usual: kInvalidArgument, saying what is wrong.
+  kj::Promise<Outcome> members(MemberChange change = {});
+  /// Ends once the named voter leads.
+  kj::Promise<Outcome> move_leader(std::string to);
+
   /// Closes the session, so that the servers need not keep its outcomes. Without a session: at
   /// once.
   kj::Promise<Outcome> close_session();

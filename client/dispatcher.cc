@@ -189,6 +189,18 @@ void write_call(const Call& call, std::uint64_t acknowledged_below, schema::Call
       schema::write(call.transaction, read.initTransaction());
       return;
     }
+    case Call::Kind::kMembers: {
+      auto change = to.initMembers();
+      change.setKind(static_cast<std::uint8_t>(call.change.kind));
+      change.setName(call.change.name);
+      change.setPeerAddress(call.change.peer_address);
+      change.setClientAddress(call.change.client_address);
+      change.setLearner(call.change.learner);
+      return;
+    }
+    case Call::Kind::kMoveLeader:
+      to.setMoveLeader(call.to);
+      return;
   }
 }
 

@@ -24,6 +24,28 @@ struct Header {
   base::ChainHash hash;
 };
 
+/// A member of the configuration.
+struct Member {
+  base::MemberId id;
+  base::Incarnation incarnation;  // zero: it has not been heard from yet
+  std::string name;
+  std::string peer_address;
+  std::string client_address;
+  bool voter = false;
+  bool outgoing = false;  // votes until the change under way is done
+  bool promote = false;   // a learner that becomes a voter once it has caught up
+};
+
+/// What is asked of the membership.
+struct MemberChange {
+  enum class Kind : std::uint8_t { kList, kAdd, kPromote, kRemove, kReplace, kUpdate };
+  Kind kind = Kind::kList;
+  std::string name;  // or the id in 16 hex digits, but for kAdd
+  std::string peer_address;
+  std::string client_address;
+  bool learner = false;  // kAdd: it stays one
+};
+
 /// How a call ended.
 /// - status ok: `result` and `header` are those of the member that answered;
 /// - status.applied() kNo: the write was surely not applied, by any of its attempts;
@@ -31,6 +53,7 @@ struct Header {
 ///   the client's next acknowledged write on the same session. Only writes end so.
 struct Outcome {
   base::Status status;
+  std::vector<Member> members;  // of a membership call
   kv::TransactionResult result;
   Header header;
   bool repeated = false;  // an earlier attempt of the same call had been applied

@@ -76,6 +76,12 @@ Outcome from_wire(schema::Outcome::Reader from) {
   Outcome outcome;
   outcome.header = from_wire(from.getHeader());
   outcome.repeated = from.getRepeated();
+  for (auto member : from.getMembers()) {
+    outcome.members.push_back({base::MemberId(member.getId()),
+                               base::Incarnation(member.getIncarnation()), text(member.getName()),
+                               text(member.getPeerAddress()), text(member.getClientAddress()),
+                               member.getVoter(), member.getOutgoing(), member.getPromote()});
+  }
   const auto code = static_cast<base::Code>(from.getCode());
   if (code != base::Code::kOk) {
     outcome.status = base::Status(code, text(from.getDetail()));

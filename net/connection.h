@@ -19,6 +19,7 @@ namespace net {
 struct Address {
   std::string host;
   std::uint16_t port = 0;
+  bool operator==(const Address&) const = default;
   std::string to_string() const { return host + ":" + std::to_string(port); }
 };
 /// "host:port"; kInvalidArgument otherwise, saying what is wrong.

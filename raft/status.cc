@@ -49,7 +49,7 @@ CoreStatus Core::Impl::status() const {
   status.quarantined = quarantined_;
   status.quarantine_reason = quarantine_reason_;
   status.failed = failed_;
-  status.no_member = !no_member_to_.empty() && !known_leader();
+  status.no_member = excludes(options_.self) || (!no_member_to_.empty() && !known_leader());
   status.can_read = can_read();
   status.step_down_reason = step_down_reason_;
   status.leader_changes = leader_changes_;

@@ -25,7 +25,26 @@ struct Call {
     closeSession @1 :UInt64;
     write @2 :Write;
     read @3 :Read;
+    members @4 :MemberChange;
+    moveLeader @5 :Text;  # the voter that is to lead: its name, or its id in 16 hex digits
   }
+}
+struct MemberChange {
+  kind @0 :UInt8;  # 0 list, 1 add, 2 promote, 3 remove, 4 replace, 5 update (server/membership.h)
+  name @1 :Text;
+  peerAddress @2 :Text;    # HOST:PORT; empty: as it is
+  clientAddress @3 :Text;  # likewise
+  learner @4 :Bool;        # add: it stays a learner
+}
+struct Member {
+  id @0 :UInt64;
+  incarnation @1 :UInt64;  # 0: not heard from yet
+  name @2 :Text;
+  peerAddress @3 :Text;
+  clientAddress @4 :Text;
+  voter @5 :Bool;
+  outgoing @6 :Bool;       # votes until the change under way is done
+  promote @7 :Bool;        # a learner that becomes a voter once it has caught up
 }
 struct Write {
   # Happens once for each (session, sequence), however often it is sent.
@@ -59,6 +78,7 @@ struct Outcome {
   result @5 :Model.TransactionResult;
   repeated @6 :Bool;
   leaderAddress @7 :Text;  # hint: the leader's client address, empty if unknown
+  members @8 :List(Member);  # members: the configuration in force
 }
 
 struct Fault {

@@ -94,7 +94,7 @@ kj::Promise<void> ClientDoor::submit(Context context, std::shared_ptr<std::size_
       refuse(*submission, i, request.status());
       continue;
     }
-    submission->writes[i] = std::holds_alternative<WriteRequest>(request->body);
+    submission->writes[i] = !std::holds_alternative<ReadRequest>(request->body);
     requests.push_back(std::move(request).value());
   }
   context.releaseParams();
@@ -133,6 +133,12 @@ Result<ClientRequest> ClientDoor::understand(schema::Call::Reader call, std::uin
     case schema::Call::READ:
       request = understand_read(call.getRead(), id);
       break;
+    case schema::Call::MEMBERS:
+      request = understand_members(call.getMembers(), id);
+      break;
+    case schema::Call::MOVE_LEADER:
+      request = ClientRequest{id, MoveLeaderRequest{std::string(call.getMoveLeader().cStr())}};
+      break;
   }
   *size_bytes += call.totalSize().wordCount * sizeof(capnp::word) + 64;
   return request;
@@ -162,6 +168,21 @@ Result<ClientRequest> ClientDoor::understand_read(schema::Read::Reader read,
     return Status(Code::kInvalidArgument, "a read must not write: send it as a write");
   }
   return ClientRequest{id, ReadRequest{std::move(transaction).value(), read.getSerializable()}};
+}
+
+Result<ClientRequest> ClientDoor::understand_members(schema::MemberChange::Reader from,
+                                                     std::uint64_t id) const {
+  if (from.getKind() > static_cast<std::uint8_t>(kLastMemberChangeKind)) {
+    return Status(Code::kUnsupported, "this kind of membership change is not known here");
+  }
+  MemberChange change;
+  change.kind = static_cast<MemberChangeKind>(from.getKind());
+  change.name = from.getName().cStr();
+  change.id = member_id_of(view_.config->cluster_token, change.name);
+  change.peer_address = from.getPeerAddress().cStr();
+  change.client_address = from.getClientAddress().cStr();
+  change.learner = from.getLearner();
+  return ClientRequest{id, std::move(change)};
 }
 
 void ClientDoor::refuse(Submission& submission, std::size_t call, Status status) {
@@ -222,7 +243,7 @@ void ClientDoor::complete(std::uint64_t number) {
   auto outcomes = submission->context.getResults().initOutcomes(size);
   std::size_t room_bytes = options_.answer_bytes;
   for (unsigned i = 0; i < size; ++i) {
-    room_bytes -= write_outcome(*submission->outcomes[i], *view_.config, room_bytes, outcomes[i]);
+    room_bytes -= write_outcome(*submission->outcomes[i], view_, room_bytes, outcomes[i]);
   }
   submission->fulfiller->fulfill();
 }

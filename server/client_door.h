@@ -60,6 +60,8 @@ class ClientDoor {
                                          std::size_t* size_bytes) const;
   base::Result<ClientRequest> understand_write(schema::Write::Reader write, std::uint64_t id) const;
   base::Result<ClientRequest> understand_read(schema::Read::Reader read, std::uint64_t id) const;
+  base::Result<ClientRequest> understand_members(schema::MemberChange::Reader change,
+                                                 std::uint64_t id) const;
   void settle(Submission& submission, std::size_t call, RequestOutcome outcome);
   void refuse(Submission& submission, std::size_t call, base::Status status);
   void complete(std::uint64_t number);

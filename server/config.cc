@@ -27,6 +27,7 @@ struct Texts {
   std::string log_level = "info";
   std::string allow_faults = "false";
   std::string stall_reactions = "true";
+  std::string join = "false";
   std::string time_scale = "1";
   std::string log_bytes_max = std::to_string(64 << 20);
   std::string heartbeat_ms = "50";
@@ -59,6 +60,20 @@ constexpr OptionRow kOptions[] = {
     {"election-ms", &Texts::election_ms, "election floor, at least four heartbeats"},
 };
 constexpr const char* kAllowFaults = "allow-faults";
+constexpr const char* kJoin = "join";
+
+/// A flag without a value, which the environment gives as true or false.
+struct FlagRow {
+  const char* name;
+  std::string Texts::*text;
+  const char* help;
+};
+constexpr FlagRow kFlags[] = {
+    {kAllowFaults, &Texts::allow_faults, "let clients inject faults; for tests only"},
+    {kJoin, &Texts::join,
+     "wait to be added to a running cluster (`holdfast member add`); --initial-cluster then names\n"
+     "its members and this one"},
+};
 
 std::string environment_name(std::string flag) {
   for (char& c : flag) {
@@ -133,6 +148,7 @@ Status read_identity(const Texts& texts, Config* config) {
   }
   config->name = texts.name;
   config->data_dir = texts.data_dir;
+  config->cluster_token = texts.cluster_token;
   config->cluster = cluster_id_of(texts.cluster_token);
   config->self = member_id_of(texts.cluster_token, texts.name);
   auto members = parse_members(texts.initial_cluster, texts.cluster_token);
@@ -173,6 +189,7 @@ Result<Config> understand(const Texts& texts) {
   if (status.is_ok()) status = read_logging(texts, &config);
   if (status.is_ok()) status = read_bool(kAllowFaults, texts.allow_faults, &config.allow_faults);
   if (status.is_ok()) status = read_stall_reactions(texts, &config);
+  if (status.is_ok()) status = read_bool(kJoin, texts.join, &config.join);
   if (status.is_ok()) status = read_numbers(texts, &config);
   if (!status.is_ok()) return status;
   return config;
@@ -237,7 +254,7 @@ Result<std::vector<MemberConfig>> parse_members(const std::string& text, const s
 CommandLine parse_command_line(int argc, const char* const* argv,
                                const std::function<const char*(const char*)>& getenv) {
   Texts texts;
-  bool version = false, allow_faults = false;
+  bool version = false;
   CLI::App app(
       "holdfastd: one member of a Holdfast cluster.\n"
       "Each flag is also read from the environment: --data-dir as HOLDFAST_DATA_DIR.");
@@ -246,8 +263,7 @@ CommandLine parse_command_line(int argc, const char* const* argv,
   for (const auto& row : kOptions) {
     app.add_option(std::string("--") + row.name, texts.*row.text, row.help);
   }
-  auto* faults = app.add_flag(std::string("--") + kAllowFaults, allow_faults,
-                              "let clients inject faults; for tests only");
+  for (const auto& row : kFlags) app.add_flag(std::string("--") + row.name, row.help);
   app.add_flag("--version", version, "print the version and end");
   try {
     app.parse(argc, argv);
@@ -261,10 +277,13 @@ CommandLine parse_command_line(int argc, const char* const* argv,
     if (app.count(std::string("--") + row.name) > 0) continue;
     if (const char* value = getenv(environment_name(row.name).c_str())) texts.*row.text = value;
   }
-  if (faults->count() > 0) {
-    texts.allow_faults = allow_faults ? "true" : "false";
-  } else if (const char* value = getenv(environment_name(kAllowFaults).c_str())) {
-    texts.allow_faults = value;
+  for (const auto& row : kFlags) {
+    const auto* flag = app.get_option(std::string("--") + row.name);
+    if (flag->count() > 0) {
+      texts.*row.text = flag->as<bool>() ? "true" : "false";
+    } else if (const char* value = getenv(environment_name(row.name).c_str())) {
+      texts.*row.text = value;
+    }
   }
   auto config = understand(texts);
   if (!config) {

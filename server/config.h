@@ -26,8 +26,10 @@ struct MemberConfig {
 struct Config {
   std::string name;
   std::string data_dir;
+  std::string cluster_token;
   base::ClusterId cluster;
   base::MemberId self;
+  bool join = false;  // an existing cluster adds this member: no first configuration of its own
   std::vector<MemberConfig> members;
   net::Address listen_client{"127.0.0.1", 7400};
   net::Address listen_peer{"127.0.0.1", 7401};

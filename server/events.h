@@ -14,6 +14,7 @@
 #include "kv/state_machine.h"
 #include "kv/types.h"
 #include "raft/entry.h"
+#include "server/membership.h"
 #include "server/ports.h"
 
 namespace server {
@@ -61,9 +62,12 @@ struct ReadRequest {
   kv::Transaction transaction;
   bool serializable = false;
 };
+struct MoveLeaderRequest {
+  std::string to;  // name, or id in hex digits
+};
 struct ClientRequest {
   std::uint64_t id = 0;
-  std::variant<WriteRequest, ReadRequest> body;
+  std::variant<WriteRequest, ReadRequest, MemberChange, MoveLeaderRequest> body;
 };
 struct ClientAnswer {
   std::uint64_t id = 0;

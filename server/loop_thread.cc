@@ -1,5 +1,6 @@
 #include "server/loop_thread.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/clock.h"
@@ -8,6 +9,8 @@ namespace server {
 namespace {
 
 constexpr std::uint64_t kPublishEveryMs = 100;
+/// How long a member that has left is still dialled.
+constexpr std::uint64_t kLeavingMs = 10'000;
 
 /// At which level a trace event is logged: what a person asks about after an incident is info.
 LogLevel level_of(raft::TraceKind kind) {
@@ -59,6 +62,7 @@ class LoopThread::Turn : private LogPort, private Transport, private ClientPort,
          .link_down = [this](base::MemberId peer) { turn([&] { replica_.link_down(peer); }); }});
     if (!links) return links.status();
     links_ = std::move(links).value();
+    dial(replica_.status().core.configuration);
     turn([] {});
     publish();
     loop_.every(tick_ms_, [this] { turn([] {}); });
@@ -92,6 +96,7 @@ class LoopThread::Turn : private LogPort, private Transport, private ClientPort,
     if (changed_ || now >= next_publish_ms_) {
       next_publish_ms_ = now + kPublishEveryMs;
       publish();
+      if (!leaving_.empty()) set_peers();
     }
     turning_ = false;
   }
@@ -100,7 +105,7 @@ class LoopThread::Turn : private LogPort, private Transport, private ClientPort,
     changed_ = false;
     NodeStatus status;
     status.replica = replica_.status();
-    for (const auto& peer : links_options_.peers) {
+    for (const auto& peer : dialled_) {
       status.links.emplace_back(peer.id,
                                 links_ ? links_->counters(peer.id) : net::peer::LinkCounters());
     }
@@ -134,6 +139,12 @@ class LoopThread::Turn : private LogPort, private Transport, private ClientPort,
     if (auto* write = std::get_if<WriteRequest>(&request.body)) {
       return replica_.write(request.id, std::move(write->payload));
     }
+    if (const auto* change = std::get_if<MemberChange>(&request.body)) {
+      return replica_.change_members(request.id, *change);
+    }
+    if (const auto* move = std::get_if<MoveLeaderRequest>(&request.body)) {
+      return replica_.move_leader(request.id, move->to);
+    }
     auto& read = std::get<ReadRequest>(request.body);
     if (read.serializable) {
       replica_.read_serializable(request.id, std::move(read.transaction));
@@ -153,6 +164,47 @@ class LoopThread::Turn : private LogPort, private Transport, private ClientPort,
 
   // Transport
   void send(raft::Message message) override { links_->send(std::move(message)); }
+  void members_changed(const raft::Configuration& configuration) override {
+    changed_ = true;
+    dial(configuration);
+  }
+
+  /// Whom the configuration names, where it says; where it does not, or while there is none, where
+  /// the flags say.
+  void dial(const raft::Configuration& configuration) {
+    const std::vector<net::peer::PeerAddress>& flags = links_options_.peers;
+    std::vector<net::peer::PeerAddress> before = std::exchange(dialled_, {});
+    if (configuration.voters.empty()) dialled_ = flags;
+    for (const base::MemberId id : configuration.ids()) {
+      if (id == links_options_.self) continue;
+      auto address = net::parse_address(configuration.find(id)->peer_address);
+      const auto flag =
+          std::find_if(flags.begin(), flags.end(), [&](const auto& each) { return each.id == id; });
+      if (address.is_ok()) {
+        dialled_.push_back({id, std::move(address).value()});
+      } else if (flag != flags.end()) {
+        dialled_.push_back(*flag);
+      }
+    }
+    // Who has left is still answered for a while: a leader that goes must learn that it may.
+    for (auto& address : before) {
+      const bool stays = std::any_of(dialled_.begin(), dialled_.end(),
+                                     [&](const auto& each) { return each.id == address.id; });
+      if (!stays) leaving_.push_back({std::move(address), boot_ms() + kLeavingMs});
+    }
+    set_peers();
+  }
+
+  void set_peers() {
+    std::erase_if(leaving_, [now = boot_ms()](const auto& each) { return each.until_ms <= now; });
+    auto peers = dialled_;
+    for (const Leaving& each : leaving_) {
+      const bool back = std::any_of(dialled_.begin(), dialled_.end(),
+                                    [&](const auto& peer) { return peer.id == each.address.id; });
+      if (!back) peers.push_back(each.address);
+    }
+    links_->set_peers(peers);
+  }
 
   // ClientPort
   void finish(std::uint64_t request, RequestOutcome outcome) override {
@@ -178,6 +230,12 @@ class LoopThread::Turn : private LogPort, private Transport, private ClientPort,
   std::uint64_t next_publish_ms_ = 0;
   Replica replica_;
   const net::peer::LinksOptions links_options_;
+  struct Leaving {
+    net::peer::PeerAddress address;
+    std::uint64_t until_ms = 0;
+  };
+  std::vector<net::peer::PeerAddress> dialled_;  // the members of the configuration
+  std::vector<Leaving> leaving_;
   std::unique_ptr<net::peer::Links> links_;
   net::Loop& loop_;
   const std::uint32_t tick_ms_;

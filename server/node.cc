@@ -23,7 +23,11 @@ using base::Status;
 
 raft::Configuration initial_configuration(const Config& config) {
   raft::Configuration initial;
-  for (const auto& member : config.members) initial.voters.push_back({member.id, {}});
+  if (config.join) return initial;
+  for (const auto& member : config.members) {
+    initial.voters.push_back(
+        {member.id, {}, member.name, member.peer.to_string(), member.client_address});
+  }
   std::sort(initial.voters.begin(), initial.voters.end(),
             [](const raft::Member& a, const raft::Member& b) { return a.id < b.id; });
   return initial;

@@ -39,6 +39,13 @@ struct DoorCounters {
   std::uint64_t http_requests = 0;
 };
 
+/// What is known of a member: from the configuration in force, else from the flags.
+struct KnownMember {
+  std::string name;            // the id in hex digits if nobody knows; empty for zero
+  std::string client_address;  // empty if unknown
+};
+KnownMember known_member(const NodeView& view, base::MemberId id);
+
 /// The text of /metrics.
 std::string node_metrics(const NodeView& view, const DoorCounters& door);
 

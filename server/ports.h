@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,8 @@ class Transport {
   virtual ~Transport() = default;
   /// May drop: Raft retries.
   virtual void send(raft::Message message) = 0;
+  /// Another configuration is in force: whom to dial.
+  virtual void members_changed(const raft::Configuration& configuration) = 0;
 };
 
 /// What stands on every reply (DESIGN section 5.11).
@@ -73,6 +76,7 @@ struct RequestOutcome {
   kv::TransactionResult result;  // of a read
   Header header;
   base::MemberId leader;  // a hint for kNotLeader, kLeadershipLost; zero: none known
+  std::shared_ptr<const raft::Configuration> members;  // of a membership request
 };
 
 /// Back to the door.

@@ -35,18 +35,28 @@ HealthCheck leader_check(const raft::CoreStatus& core, const ReadinessOptions& o
       "the leader has been silent for " + std::to_string(silent * options.tick_ms) + " ms");
 }
 
+HealthCheck member_check(const raft::CoreStatus& core) {
+  if (core.configuration.voters.empty()) {
+    return check("member", false, "waiting to be added to a cluster: `holdfast member add`");
+  }
+  return check("member", !core.no_member,
+               "the others say that this member was removed from the cluster");
+}
+
 /// A follower that hears its leader knows of a quorum: leaders without one give up.
 HealthCheck quorum_check(const raft::CoreStatus& core, bool hears_leader,
                          const ReadinessOptions& options) {
   if (core.role != raft::Role::kLeader && hears_leader) return check("quorum", true, "");
-  std::size_t reachable = 1;
-  for (const auto& peer : core.peers) {
-    if (core.configuration.find(peer.id) == nullptr || !peer.link_up) continue;
-    if (peer.silent_ticks <= 2 * options.election_ticks || core.role != raft::Role::kLeader) {
-      ++reachable;
-    }
-  }
-  return check("quorum", reachable >= core.configuration.quorum(),
+  std::size_t reachable = 0;
+  const auto reached = [&](const raft::Member& voter) {
+    const raft::PeerStatus* peer = find(core, voter.id);
+    if (peer == nullptr) return true;  // this member itself
+    const bool answers =
+        peer->silent_ticks <= 2 * options.election_ticks || core.role != raft::Role::kLeader;
+    return peer->link_up && answers;
+  };
+  for (const auto& voter : core.configuration.voters) reachable += reached(voter) ? 1 : 0;
+  return check("quorum", core.configuration.decides(reached),
                "only " + std::to_string(reachable) + " of " +
                    std::to_string(core.configuration.voters.size()) + " members can be reached, " +
                    std::to_string(core.configuration.quorum()) + " are needed");
@@ -61,6 +71,9 @@ std::vector<HealthCheck> readiness(const ReplicaStatus& status, std::uint64_t lo
   checks.push_back(loop_check(loop_ms, now_ms, options));
   checks.push_back(check("draining", !status.draining, "this member is shutting down"));
   checks.push_back(check("quarantine", !core.quarantined, core.quarantine_reason));
+  checks.push_back(member_check(core));
+  checks.push_back(check("snapshot", !core.needs_snapshot,
+                         "the state has lost data and waits for a snapshot from the leader"));
   checks.push_back(check("log", !core.failed, "a write of the log has failed"));
   checks.push_back(check("progress", !core.stalled, core.stall_reason));
   const HealthCheck leader = leader_check(core, options);

@@ -49,6 +49,8 @@ class Replica::Impl {
   void write(std::uint64_t request, std::string payload);
   void read(std::uint64_t request, kv::Transaction transaction);
   void read_serializable(std::uint64_t request, kv::Transaction transaction);
+  void change_members(std::uint64_t request, const MemberChange& change);
+  void move_leader(std::uint64_t request, const std::string& to);
   void pump();
   void persisted(base::Ordinal ordinal);
   void persist_failed(const Status& status);
@@ -68,11 +70,15 @@ class Replica::Impl {
     kAppended,  // a write in the log at (term, index)
     kWaiting,   // a read whose barrier ended; what it must see is not handed to apply yet
     kInApply,   // a read that apply works on
+    kChanging,  // a membership change whose first step is applied
+    kMoving,    // a hand-over of leadership that was begun
   };
+  enum class Kind : std::uint8_t { kRead, kWrite, kMembers, kMoveLeader };
   struct Pending {
     Stage stage = Stage::kQueued;
-    bool is_write = false;
+    Kind kind = Kind::kRead;
     std::size_t bytes = 0;
+    base::MemberId to;            // kMoveLeader
     Term term;                    // kAppended
     Index index;                  // kAppended
     kv::Transaction transaction;  // of a read, until kInApply
@@ -80,7 +86,7 @@ class Replica::Impl {
   using Request = std::uint64_t;
 
   Status admit(std::size_t bytes) const;
-  Pending* take_in(Request request, bool is_write, std::size_t bytes);
+  Pending* take_in(Request request, Kind kind, std::size_t bytes);
   void refuse(Request request, Status status);
   void finish(Request request, RequestOutcome outcome);
   void fail(Request request, Code code, std::string detail, base::MemberId leader);
@@ -94,6 +100,10 @@ class Replica::Impl {
   void release(const std::vector<raft::ReadOutcome>& outcomes);
   void start_read(Request request, Pending& pending);
   void answer_write(const raft::Entry& entry, kv::Reply reply, Term term);
+  void step_of_change(Request request, const raft::Entry& entry, Term term);
+  void finish_changes(const raft::Entry& entry, Term term);
+  void finish_members(Request request, const raft::Configuration& configuration, Term term);
+  void follow_moves(const raft::TraceEvent& event);
   void fail_everything();
   void resign_if_drained();
   void cut_log();
@@ -116,6 +126,8 @@ class Replica::Impl {
   std::vector<Request> queued_reads_;
   std::map<Index, Request> appended_;            // stage kAppended
   std::multimap<Index, Request> waiting_reads_;  // stage kWaiting
+  std::vector<Request> changing_;                // stage kChanging
+  std::vector<Request> moving_;                  // stage kMoving
 
   base::Ordinal durable_;
   std::multimap<base::Ordinal, raft::Message> deferred_;
@@ -207,27 +219,27 @@ Status Replica::Impl::admit(std::size_t bytes) const {
 }
 
 /// Null: the request was refused, and is finished.
-Replica::Impl::Pending* Replica::Impl::take_in(Request request, bool is_write, std::size_t bytes) {
+Replica::Impl::Pending* Replica::Impl::take_in(Request request, Kind kind, std::size_t bytes) {
   if (Status status = admit(bytes); !status.is_ok()) {
     refuse(request, std::move(status));
     return nullptr;
   }
   const auto [at, added] = pending_.try_emplace(request);
   CHECK(added, "a request id is used once");
-  at->second.is_write = is_write;
+  at->second.kind = kind;
   at->second.bytes = bytes;
   pending_bytes_ += bytes;
   return &at->second;
 }
 
 void Replica::Impl::write(Request request, std::string payload) {
-  if (take_in(request, true, payload.size()) == nullptr) return;
+  if (take_in(request, Kind::kWrite, payload.size()) == nullptr) return;
   queued_writes_.push_back({request, {}, std::move(payload)});
 }
 
 void Replica::Impl::read(Request request, kv::Transaction transaction) {
   CHECK(!kv::writes(transaction), "reads do not write");
-  Pending* pending = take_in(request, false, bytes_of(transaction));
+  Pending* pending = take_in(request, Kind::kRead, bytes_of(transaction));
   if (pending == nullptr) return;
   pending->transaction = std::move(transaction);
   queued_reads_.push_back(request);
@@ -239,10 +251,51 @@ void Replica::Impl::read_serializable(Request request, kv::Transaction transacti
   if (const auto core = core_.status(); core.quarantined) {
     return refuse(request, {Code::kQuarantined, core.quarantine_reason});
   }
-  Pending* pending = take_in(request, false, bytes_of(transaction));
+  Pending* pending = take_in(request, Kind::kRead, bytes_of(transaction));
   if (pending == nullptr) return;
   pending->transaction = std::move(transaction);
   start_read(request, *pending);
+}
+
+void Replica::Impl::change_members(Request request, const MemberChange& change) {
+  if (take_in(request, Kind::kMembers, sizeof(MemberChange)) == nullptr) return;
+  const auto core = core_.status();
+  if (core.role != raft::Role::kLeader) {
+    const Code code = core.leader ? Code::kNotLeader : Code::kNoLeader;
+    return fail(request, code, "", core.leader);
+  }
+  if (change.kind == MemberChangeKind::kList) {
+    return finish_members(request, core.configuration, core.term);
+  }
+  if (core.configuration.joint()) {
+    return fail(request, Code::kUnavailable, "another change of the membership is under way",
+                core.leader);
+  }
+  auto next = apply_change(core.configuration, change);
+  if (!next) return fail(request, next.status().code(), next.status().detail(), core.leader);
+  if (next.value() == core.configuration && core.configuration_index <= core.applied) {
+    return finish_members(request, core.configuration, core.term);
+  }
+  pending_.at(request).stage = Stage::kInCore;
+  step(raft::ChangeMembership{request, core.configuration, std::move(next).value()});
+}
+
+void Replica::Impl::move_leader(Request request, const std::string& to) {
+  Pending* pending = take_in(request, Kind::kMoveLeader, to.size());
+  if (pending == nullptr) return;
+  const auto core = core_.status();
+  const raft::Member* member = find_member(core.configuration, to);
+  if (member == nullptr) {
+    return fail(request, Code::kInvalidArgument, "there is no member '" + to + "'", core.leader);
+  }
+  if (member->id == core.leader) {
+    RequestOutcome outcome;
+    outcome.header = header(core.term);
+    return finish(request, std::move(outcome));
+  }
+  pending->stage = Stage::kInCore;
+  pending->to = member->id;
+  step(raft::TransferLeadership{request, member->id});
 }
 
 void Replica::Impl::pump() {
@@ -275,8 +328,9 @@ void Replica::Impl::finish(Request request, RequestOutcome outcome) {
   const auto at = pending_.find(request);
   CHECK(at != pending_.end(), "each request is finished once");
   const bool failed = !outcome.status.is_ok();
-  if (failed && at->second.is_write && at->second.stage != Stage::kQueued) ++failed_proposals_;
-  if (failed && !at->second.is_write) ++failed_reads_;
+  const Kind kind = at->second.kind;
+  if (failed && kind == Kind::kWrite && at->second.stage != Stage::kQueued) ++failed_proposals_;
+  if (failed && kind == Kind::kRead) ++failed_reads_;
   pending_bytes_ -= at->second.bytes;
   pending_.erase(at);
   ports_.clients->finish(request, std::move(outcome));
@@ -304,7 +358,11 @@ Header Replica::Impl::header(Term term) const {
 // ---- Effects of a step ----
 
 void Replica::Impl::dispatch(raft::Output output) {
-  for (const auto& event : output.trace) ports_.trace->trace(event);
+  for (const auto& event : output.trace) {
+    ports_.trace->trace(event);
+    if (!moving_.empty()) follow_moves(event);
+  }
+  if (output.configuration) ports_.transport->members_changed(*output.configuration);
   // Written down before anything else follows from it (rule 4).
   if (output.quarantine) ports_.log->quarantine(std::move(*output.quarantine));
   for (auto& request : output.persist) {
@@ -355,11 +413,13 @@ void Replica::Impl::fail_everything() {
   queued_reads_.clear();
   appended_.clear();
   waiting_reads_.clear();
+  changing_.clear();
+  moving_.clear();
   std::vector<std::pair<Request, Code>> left;
   for (const auto& [request, pending] : pending_) {
     // Apply still answers what it was given.
     if (pending.stage == Stage::kInApply) continue;
-    const bool unknown = pending.is_write && pending.stage != Stage::kQueued;
+    const bool unknown = pending.kind != Kind::kRead && pending.stage != Stage::kQueued;
     left.emplace_back(request, unknown ? Code::kLeadershipLost : Code::kUnavailable);
   }
   std::sort(left.begin(), left.end());
@@ -397,6 +457,7 @@ void Replica::Impl::applied(std::vector<raft::EntryPtr> entries, std::vector<kv:
   const Term term = core_.status().term;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     answer_write(*entries[i], std::move(replies[i]), term);
+    if (entries[i]->kind == raft::EntryKind::kConfiguration) finish_changes(*entries[i], term);
   }
   step(raft::Applied{position_.applied});
 }
@@ -410,10 +471,57 @@ void Replica::Impl::answer_write(const raft::Entry& entry, kv::Reply reply, Term
     return fail(request, Code::kSuperseded, "another leader's entry took its place",
                 core_.status().leader);
   }
+  if (pending_.at(request).kind == Kind::kMembers) return step_of_change(request, entry, term);
   RequestOutcome outcome;
   outcome.reply = std::move(reply);
   outcome.header = header(term);
   finish(request, std::move(outcome));
+}
+
+// ---- Membership ----
+
+/// The first step of a change is applied: a joint one waits for its end.
+void Replica::Impl::step_of_change(Request request, const raft::Entry& entry, Term term) {
+  const auto configuration = raft::decode_configuration(entry.payload);
+  CHECK(configuration.has_value(), "a change of the membership is a configuration");
+  if (!configuration->joint()) return finish_members(request, *configuration, term);
+  pending_.at(request).stage = Stage::kChanging;
+  changing_.push_back(request);
+}
+
+void Replica::Impl::finish_changes(const raft::Entry& entry, Term term) {
+  const auto configuration = raft::decode_configuration(entry.payload);
+  if (!configuration || configuration->joint()) return;
+  for (const Request request : std::exchange(changing_, {})) {
+    finish_members(request, *configuration, term);
+  }
+}
+
+void Replica::Impl::finish_members(Request request, const raft::Configuration& configuration,
+                                   Term term) {
+  RequestOutcome outcome;
+  outcome.members = std::make_shared<const raft::Configuration>(configuration);
+  outcome.header = header(term);
+  finish(request, std::move(outcome));
+}
+
+/// A hand-over ends when somebody leads, or when the leader goes on.
+void Replica::Impl::follow_moves(const raft::TraceEvent& event) {
+  using raft::TraceKind;
+  const bool aborted = event.kind == TraceKind::kTransferAborted;
+  const bool leads = event.kind == TraceKind::kLeaderChanged && event.peer;
+  if (!aborted && !leads) return;
+  for (const Request request : std::exchange(moving_, {})) {
+    if (aborted) {
+      fail(request, Code::kUnavailable, event.detail, self_);
+    } else if (event.peer != pending_.at(request).to) {
+      fail(request, Code::kUnavailable, "another member was elected", event.peer);
+    } else {
+      RequestOutcome outcome;
+      outcome.header = header(event.term);
+      finish(request, std::move(outcome));
+    }
+  }
 }
 
 void Replica::Impl::read_done(Request request, base::Result<kv::TransactionResult> result,
@@ -446,16 +554,21 @@ void Replica::Impl::settle(const std::vector<raft::ProposalOutcome>& outcomes) {
     }
     const auto at = pending_.find(outcome.id);
     if (at == pending_.end()) continue;  // it was answered by its apply already
-    CHECK(at->second.is_write);
+    CHECK(at->second.kind != Kind::kRead);
     if (at->second.stage == Stage::kAppended) appended_.erase(at->second.index);
     if (!leader) leader = core_.status().leader;
-    fail(outcome.id, outcome.code, "", *leader);
+    fail(outcome.id, outcome.code, outcome.detail, *leader);
   }
 }
 
 void Replica::Impl::place(const raft::ProposalOutcome& outcome) {
   Pending& pending = pending_.at(outcome.id);
-  CHECK(pending.is_write && pending.stage == Stage::kInCore);
+  CHECK(pending.kind != Kind::kRead && pending.stage == Stage::kInCore);
+  if (pending.kind == Kind::kMoveLeader) {
+    pending.stage = Stage::kMoving;
+    moving_.push_back(outcome.id);
+    return;
+  }
   CHECK(outcome.index > position_.applied, "a proposal is appended above what is applied");
   const auto [at, added] = appended_.try_emplace(outcome.index, outcome.id);
   if (!added) {
@@ -474,7 +587,7 @@ void Replica::Impl::release(const std::vector<raft::ReadOutcome>& outcomes) {
     const auto at = pending_.find(outcome.id);
     if (at == pending_.end()) continue;  // ended when the log failed
     Pending& pending = at->second;
-    CHECK(!pending.is_write && pending.stage == Stage::kInCore);
+    CHECK(pending.kind == Kind::kRead && pending.stage == Stage::kInCore);
     if (outcome.code != Code::kOk) {
       if (!leader) leader = core_.status().leader;
       fail(outcome.id, outcome.code, "", *leader);
@@ -550,6 +663,12 @@ void Replica::read(std::uint64_t request, kv::Transaction transaction) {
 }
 void Replica::read_serializable(std::uint64_t request, kv::Transaction transaction) {
   impl_->read_serializable(request, std::move(transaction));
+}
+void Replica::change_members(std::uint64_t request, const MemberChange& change) {
+  impl_->change_members(request, change);
+}
+void Replica::move_leader(std::uint64_t request, const std::string& to) {
+  impl_->move_leader(request, to);
 }
 void Replica::pump() {
   impl_->pump();

@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "kv/state_machine.h"
 #include "raft/core.h"
+#include "server/membership.h"
 #include "server/ports.h"
 
 namespace server {
@@ -76,6 +77,11 @@ class Replica {
   void read(std::uint64_t request, kv::Transaction transaction);
   /// This member's state as it stands. Requires: kv::writes(transaction) is false.
   void read_serializable(std::uint64_t request, kv::Transaction transaction);
+  /// Ends once the change is in force (of kAdd, kPromote: the first step; the rest follows by
+  /// itself), with the configuration. Only the leader takes it.
+  void change_members(std::uint64_t request, const MemberChange& change);
+  /// Ends once `to` leads, a voter's name or id.
+  void move_leader(std::uint64_t request, const std::string& to);
   /// Hands the queued requests to the core, in at most two steps. The end of each turn.
   void pump();
 

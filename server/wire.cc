@@ -1,5 +1,8 @@
 #include "server/wire.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "schema/codec.h"
 #include "server/clock.h"
 
@@ -30,30 +33,24 @@ void write_failure(base::Code code, const std::string& detail, schema::Outcome::
   to.setDetail(detail);
 }
 
-std::string name_or_id(const Config& config, base::MemberId id) {
-  if (!id) return "";
-  const MemberConfig* member = config.find(id);
-  return member == nullptr ? base::to_hex(id.value) : member->name;
-}
-
 void write_peer(const raft::PeerStatus& peer, const NodeView& view,
                 schema::PeerStatus::Builder to) {
-  const MemberConfig* member = view.config->find(peer.id);
+  const KnownMember member = known_member(view, peer.id);
   to.setMember(peer.id.value);
-  to.setName(name_or_id(*view.config, peer.id));
+  to.setName(member.name);
   to.setLinkUp(peer.link_up);
   to.setMatch(peer.match.value);
   to.setSilentMs(std::uint64_t{peer.silent_ticks} * view.readiness.tick_ms);
   to.setStalled(peer.progress.stalled);
   to.setQuarantined(peer.progress.quarantined);
-  if (member != nullptr) to.setClientAddress(member->client_address);
+  to.setClientAddress(member.client_address);
 }
 
-void write_core(const raft::CoreStatus& core, const Config& config,
+void write_core(const raft::CoreStatus& core, const NodeView& view,
                 schema::MemberStatus::Builder to) {
   to.setRole(std::string(raft::name_of(core.role)));
   to.setLeader(core.leader.value);
-  to.setLeaderName(name_or_id(config, core.leader));
+  to.setLeaderName(known_member(view, core.leader).name);
   to.setFirst(core.first.value);
   to.setLast(core.last.value);
   to.setDurable(core.durable.value);
@@ -64,13 +61,50 @@ void write_core(const raft::CoreStatus& core, const Config& config,
   to.setLeaderChanges(core.leader_changes);
 }
 
+void write_member(const raft::Member& member, const NodeView& view, schema::Member::Builder to) {
+  const MemberConfig* flags = view.config->find(member.id);
+  to.setId(member.id.value);
+  to.setIncarnation(member.incarnation.value);
+  to.setName(member.name.empty() ? known_member(view, member.id).name : member.name);
+  const bool told = !member.peer_address.empty();
+  to.setPeerAddress(told || flags == nullptr ? member.peer_address : flags->peer.to_string());
+  to.setClientAddress(told || flags == nullptr ? member.client_address : flags->client_address);
+  to.setPromote(member.promote);
+}
+
+void write_members(const raft::Configuration& configuration, const NodeView& view,
+                   schema::Outcome::Builder to) {
+  const auto ids = configuration.ids();
+  auto members = to.initMembers(static_cast<unsigned>(ids.size()));
+  for (unsigned i = 0; i < members.size(); ++i) {
+    const auto among = [&](const std::vector<raft::Member>& list) {
+      return std::any_of(list.begin(), list.end(),
+                         [&](const raft::Member& each) { return each.id == ids[i]; });
+    };
+    write_member(*configuration.find(ids[i]), view, members[i]);
+    members[i].setVoter(among(configuration.voters));
+    members[i].setOutgoing(among(configuration.outgoing));
+  }
+}
+
 }  // namespace
 
-std::size_t write_outcome(const RequestOutcome& outcome, const Config& config,
+KnownMember known_member(const NodeView& view, base::MemberId id) {
+  if (!id) return {};
+  const auto status = view.board->read();
+  const MemberConfig* flags = view.config->find(id);
+  const raft::Member* member = status->replica.core.configuration.find(id);
+  if (member != nullptr && !member->name.empty()) return {member->name, member->client_address};
+  if (flags != nullptr) return {flags->name, flags->client_address};
+  return {base::to_hex(id.value), ""};
+}
+
+std::size_t write_outcome(const RequestOutcome& outcome, const NodeView& view,
                           std::size_t room_bytes, schema::Outcome::Builder to) {
   write_header(outcome.header, to.initHeader());
   to.setLeader(outcome.leader.value);
-  if (const auto* leader = config.find(outcome.leader)) to.setLeaderAddress(leader->client_address);
+  to.setLeaderAddress(known_member(view, outcome.leader).client_address);
+  if (outcome.members != nullptr) write_members(*outcome.members, view, to);
   if (!outcome.status.is_ok()) {
     write_failure(outcome.status.code(), outcome.status.detail(), to);
     return 0;
@@ -133,7 +167,7 @@ void write_status(const NodeView& view, const std::string& http_address,
   const std::uint64_t loop_ms = view.stamps->loop.at_ms.load(std::memory_order_relaxed);
   const auto checks = readiness(replica, loop_ms, boot_ms(), view.readiness);
   write_header(header_of(view), to.initHeader());
-  write_core(replica.core, *view.config, to);
+  write_core(replica.core, view, to);
   to.setName(view.config->name);
   to.setReady(all_ok(checks));
   to.setReason(first_reason(checks));

@@ -12,7 +12,7 @@ namespace server {
 /// Writes everything but the result of a transaction that would make the message larger than
 /// `room_bytes`; returns how many bytes of result were written. Such a read answers kTooLarge; such
 /// a write keeps its code, since it took effect, and its detail says that the result was left out.
-std::size_t write_outcome(const RequestOutcome& outcome, const Config& config,
+std::size_t write_outcome(const RequestOutcome& outcome, const NodeView& view,
                           std::size_t room_bytes, schema::Outcome::Builder to);
 void write_header(const Header& header, schema::Header::Builder to);
 void write_status(const NodeView& view, const std::string& http_address,

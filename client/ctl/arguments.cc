@@ -155,6 +155,50 @@ void add_playground(CLI::App& app, Raw& raw, Arguments& to) {
   logs->add_option("-n,--lines", p.lines, "only the last lines");
 }
 
+using Kind = MemberChange::Kind;
+
+CLI::App* add_change(CLI::App& app, Arguments& to, const char* name, Kind kind, const char* text) {
+  auto* sub = app.add_subcommand(name, text);
+  sub->add_option("NAME", to.member.change.name, "the member's name, or its id")->required();
+  sub->callback([&to, kind] { to.member.change.kind = kind; });
+  return sub;
+}
+
+void add_addresses(CLI::App& app, Arguments& to, bool required) {
+  auto* peer = app.add_option("--peer-address", to.member.change.peer_address,
+                              "HOST:PORT where the other members reach it");
+  if (required) peer->required();
+  app.add_option("--client-address", to.member.change.client_address,
+                 "HOST:PORT where clients reach it");
+}
+
+void add_membership(CLI::App& app, Arguments& to) {
+  auto* member = app.add_subcommand("member", "who belongs to the cluster");
+  member->require_subcommand(1);
+  member->callback([&to] { to.verb = Verb::kMember; });
+  member->add_subcommand("list", "every member, its addresses and whether it votes")
+      ->callback([&to] { to.member.change.kind = Kind::kList; });
+  auto* add = add_change(*member, to, "add", Kind::kAdd,
+                         "a new member learns the state, then votes; start it with --join");
+  add_addresses(*add, to, true);
+  add->add_flag("--learner", to.member.change.learner, "it stays a learner until `promote`");
+  add->add_flag("--wait", to.member.wait, "return once it votes");
+  auto* promote = add_change(*member, to, "promote", Kind::kPromote,
+                             "a learner votes as soon as it has caught up");
+  promote->add_flag("--wait", to.member.wait, "return once it votes");
+  add_change(*member, to, "remove", Kind::kRemove, "it votes no more and gets nothing more");
+  auto* replace = add_change(*member, to, "replace", Kind::kReplace,
+                             "another data directory takes its place: after its disk was lost");
+  add_addresses(*replace, to, false);
+  replace->add_flag("--wait", to.member.wait, "return once it votes");
+  auto* update = add_change(*member, to, "update", Kind::kUpdate, "other addresses");
+  add_addresses(*update, to, false);
+
+  auto* move = app.add_subcommand("move-leader", "let another voter lead");
+  move->add_option("NAME", to.move_leader_to, "its name, or its id")->required();
+  move->callback([&to] { to.verb = Verb::kMoveLeader; });
+}
+
 base::Status unescape_all(Arguments& to) {
   if (!to.global.hex) return {};
   std::vector<std::string*> texts = {&to.put.key, &to.get.key, &to.get.end, &to.del.key,
@@ -238,6 +282,7 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   add_global(app, raw, *parsed.arguments);
   add_key_verbs(app, raw, *parsed.arguments);
   add_cluster_verbs(app, raw, *parsed.arguments);
+  add_membership(app, *parsed.arguments);
   add_playground(app, raw, *parsed.arguments);
   for (auto* sub : app.get_subcommands({})) sub->fallthrough();
   const auto refuse = [&](const std::string& why) {

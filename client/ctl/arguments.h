@@ -82,11 +82,27 @@ struct PlaygroundArguments {
   std::vector<std::string> server_flags;
 };
 
-enum class Verb : std::uint8_t { kPut, kGet, kDel, kTxn, kStatus, kFault, kBench, kPlayground };
+enum class Verb : std::uint8_t {
+  kPut,
+  kGet,
+  kDel,
+  kTxn,
+  kStatus,
+  kMember,
+  kMoveLeader,
+  kFault,
+  kBench,
+  kPlayground
+};
 
 struct FaultArguments {
   std::string name;  // empty: list
   bool on = false;
+};
+
+struct MemberArguments {
+  MemberChange change;
+  bool wait = false;  // until the new member votes
 };
 
 struct Arguments {
@@ -95,6 +111,8 @@ struct Arguments {
   PutArguments put;
   GetArguments get;
   DelArguments del;
+  MemberArguments member;
+  std::string move_leader_to;
   FaultArguments fault;
   BenchArguments bench;
   PlaygroundArguments playground;

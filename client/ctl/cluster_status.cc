@@ -6,6 +6,7 @@
 
 #include "client/client.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/print.h"
 
 namespace client::ctl {
 namespace {
@@ -144,21 +145,6 @@ std::vector<std::string> cells_of(const MemberRow& row) {
           std::to_string(s.commit.value),
           std::to_string(s.header.applied.value),
           row.reason.empty() ? "ok" : row.reason};
-}
-
-std::string table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  std::string text;
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      text += row[i];
-      if (i + 1 < row.size()) text.append(widths[i] - row[i].size() + 2, ' ');
-    }
-    text += '\n';
-  }
-  return text;
 }
 
 }  // namespace

@@ -6,52 +6,11 @@
 
 #include "client/client.h"
 #include "client/ctl/print.h"
+#include "client/ctl/session.h"
 #include "client/ctl/transaction_text.h"
 
 namespace client::ctl {
 namespace {
-
-constexpr std::uint32_t kCloseSessionMs = 300;
-
-/// A client on a loop, for one call.
-class Session {
- public:
-  static base::Result<std::unique_ptr<Session>> open(const Global& global) {
-    auto session = std::make_unique<Session>();
-    auto client = Client::make(session->loop_, global.client);
-    if (!client.is_ok()) return client.status();
-    session->client_ = std::move(client).value();
-    session->timeout_ms_ = global.client.timeout_ms;
-    return session;
-  }
-
-  Outcome write(kv::Transaction transaction) {
-    Outcome outcome = wait(client_->write(std::move(transaction)));
-    // The members need not keep this session's outcomes; if that fails they evict it in time.
-    if (outcome.status.is_ok()) {
-      auto closed = client_->close_session().ignoreResult();
-      (void)loop_.wait(kj::mv(closed), kCloseSessionMs);
-    }
-    return outcome;
-  }
-  Outcome read(kv::Transaction transaction, Consistency consistency) {
-    return wait(client_->read(std::move(transaction), consistency));
-  }
-
- private:
-  Outcome wait(kj::Promise<Outcome> promise) {
-    constexpr std::uint64_t kGraceMs = 1000;  // the client keeps the deadline itself
-    auto outcome = std::make_shared<Outcome>();
-    outcome->status = base::Status(base::Code::kInternal, "the client did not keep its deadline");
-    (void)loop_.wait(promise.then([outcome](Outcome&& o) { *outcome = std::move(o); }),
-                     timeout_ms_ + kGraceMs);
-    return *outcome;
-  }
-
-  net::Loop loop_;
-  std::unique_ptr<Client> client_;
-  std::uint32_t timeout_ms_ = 0;
-};
 
 /// stdin up to `most` bytes; kTooLarge above.
 base::Result<std::string> read_stdin(std::size_t most, const std::string& what) {

@@ -7,6 +7,7 @@
 #include "client/ctl/bench.h"
 #include "client/ctl/cluster_status.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/member.h"
 #include "client/ctl/playground/playground.h"
 #include "client/ctl/playground/supervisor.h"
 
@@ -32,6 +33,10 @@ int main(int argc, char** argv) {
       return run_txn(arguments);
     case Verb::kStatus:
       return run_status(arguments);
+    case Verb::kMember:
+      return run_member(arguments);
+    case Verb::kMoveLeader:
+      return run_move_leader(arguments);
     case Verb::kFault:
       return run_fault(arguments);
     case Verb::kBench:

@@ -1,5 +1,7 @@
 #include "client/ctl/print.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "client/ctl/escape.h"
@@ -142,6 +144,21 @@ std::string failure(const std::string& what, const base::Status& status, Format 
   std::string text = "holdfast: " + what + ": " + status.to_string() + "\n";
   const char* then = advice(traits.applied, traits.retryable);
   if (then != nullptr) text += std::string(then) + "\n";
+  return text;
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths(rows.front().size(), 0);
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::string text;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      text += row[i];
+      if (i + 1 < row.size()) text.append(widths[i] - row[i].size() + 2, ' ');
+    }
+    text += '\n';
+  }
   return text;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "client/ctl/arguments.h"
 #include "client/outcome.h"
@@ -20,6 +21,9 @@ std::string json_of_txn(const Outcome& outcome);
 std::string simple_get(const kv::RangeResult& range, const GetArguments& how, bool hex);
 /// SUCCESS or FAILURE, then each result after an empty line.
 std::string simple_txn(const Outcome& outcome, bool hex);
+
+/// Columns, each as wide as its widest cell. Requires: all rows have as many cells.
+std::string table(const std::vector<std::vector<std::string>>& rows);
 
 /// "holdfast: put: no leader is known: …" with what to do about it, or the same in JSON.
 std::string failure(const std::string& what, const base::Status& status, Format format);

@@ -1,5 +1,7 @@
 #include "net/peer/links.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -12,6 +14,7 @@
 namespace net::peer {
 namespace {
 
+constexpr std::uint32_t kMostPeers = 32;
 constexpr std::uint32_t kConnectionsPerPeer = 8;  // two are in use; the rest is for redialling
 
 class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
@@ -20,12 +23,13 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
       : loop_(loop),
         options_(std::move(options)),
         callbacks_(std::move(callbacks)),
-        incoming_(*this) {}
+        links_(options_.seed),
+        incoming_(*this),
+        retired_(*this) {}
   ~TcpLinks() noexcept(false) override = default;
 
   base::Status listen() {
-    const auto connections =
-        static_cast<std::uint32_t>(options_.peers.size()) * kConnectionsPerPeer + 16;
+    const auto connections = kMostPeers * kConnectionsPerPeer;
     auto listener =
         Listener::listen(loop_, options_.listen, connections,
                          [this](std::shared_ptr<Socket> socket) { accept(std::move(socket)); });
@@ -34,18 +38,19 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
     return base::Status::ok();
   }
 
-  void dial_all() {
-    std::uint64_t seed = options_.seed;
-    for (const PeerAddress& address : options_.peers) {
-      Peer& peer = peers_[address.id];
-      peer.liveness = std::make_unique<Link>(
-          loop_, options_, address, options_.liveness_queue_bytes, ++seed,
-          [this, id = address.id] { callbacks_.link_up(id); },
-          [this, id = address.id] { callbacks_.link_down(id); });
-      peer.bulk = std::make_unique<Link>(
-          loop_, options_, address, options_.queue_bytes, ++seed, [] {}, [] {});
-    }
+  void start() {
+    set_peers(options_.peers);
     checks_ = check_again().eagerlyEvaluate(nullptr);
+  }
+
+  void set_peers(const std::vector<PeerAddress>& peers) override {
+    for (auto at = peers_.begin(); at != peers_.end();) {
+      const bool stays = std::find(peers.begin(), peers.end(), at->second.address) != peers.end();
+      at = stays ? std::next(at) : retire(at);
+    }
+    for (const PeerAddress& address : peers) {
+      if (!peers_.contains(address.id)) dial(address);
+    }
   }
 
   void send(raft::Message message) override {
@@ -69,20 +74,41 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
   void deliver(schema::Envelope::Reader envelope) {
     auto message = decode(envelope, options_.cluster, options_.self);
     const auto found = peers_.find(base::MemberId(envelope.getFrom()));
-    if (!message.is_ok() || found == peers_.end()) {
-      ++(found == peers_.end() ? strangers_ : found->second.counters.refused);
+    const bool known = found != peers_.end();
+    if (!message.is_ok()) {
+      ++(known ? found->second.counters.refused : strangers_);
       return;
     }
-    ++found->second.counters.received;
+    if (known) ++found->second.counters.received;
     callbacks_.message(std::move(message).value());
   }
 
  private:
   struct Peer {
+    PeerAddress address;
     std::unique_ptr<Link> liveness;
     std::unique_ptr<Link> bulk;
     LinkCounters counters;
   };
+
+  using Peers = std::map<base::MemberId, Peer>;
+
+  void dial(const PeerAddress& address) {
+    Peer& peer = peers_[address.id];
+    peer.address = address;
+    peer.liveness = std::make_unique<Link>(
+        loop_, options_, address, options_.liveness_queue_bytes, ++links_,
+        [this, id = address.id] { callbacks_.link_up(id); },
+        [this, id = address.id] { callbacks_.link_down(id); });
+    peer.bulk = std::make_unique<Link>(
+        loop_, options_, address, options_.queue_bytes, ++links_, [] {}, [] {});
+  }
+  /// It may be this very link whose message we are at: it goes in a turn of its own.
+  Peers::iterator retire(Peers::iterator at) {
+    auto gone = kj::heap<Peer>(std::move(at->second));
+    retired_.add(kj::evalLater([] {}).attach(kj::mv(gone)));
+    return peers_.erase(at);
+  }
 
   class Door final : public schema::Peer::Server {
    public:
@@ -113,8 +139,10 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
   Loop& loop_;
   const LinksOptions options_;
   const Callbacks callbacks_;
-  std::map<base::MemberId, Peer> peers_;
+  Peers peers_;
+  std::uint64_t links_;  // counts; seeds their jitter
   kj::TaskSet incoming_;
+  kj::TaskSet retired_;
   std::unique_ptr<Listener> listener_;
   std::uint64_t strangers_ = 0;
   kj::Promise<void> checks_ = nullptr;
@@ -126,7 +154,7 @@ base::Result<std::unique_ptr<Links>> Links::start(Loop& loop, LinksOptions optio
                                                   Callbacks callbacks) {
   auto links = std::make_unique<TcpLinks>(loop, std::move(options), std::move(callbacks));
   if (base::Status status = links->listen(); !status.is_ok()) return status;
-  links->dial_all();
+  links->start();
   return std::unique_ptr<Links>(std::move(links));
 }
 

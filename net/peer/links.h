@@ -18,6 +18,7 @@ namespace net::peer {
 struct PeerAddress {
   base::MemberId id;
   Address address;
+  bool operator==(const PeerAddress&) const = default;
 };
 
 struct LinksOptions {
@@ -42,8 +43,9 @@ struct LinkCounters {
 
 /// Messages sent in one turn of the loop leave in one write.
 /// Invariants:
-/// - only messages whose checksum, cluster id, `to` and `from` fit are handed on; the rest are
-///   counted as refused and change nothing;
+/// - only messages whose checksum, cluster id and `to` fit are handed on; the rest are counted as
+///   refused and change nothing. The sender may be one that is not dialled: a member of a
+///   configuration that is not known here yet;
 /// - link_down is reported for a peer exactly once after each link_up.
 class Links {
  public:
@@ -59,10 +61,13 @@ class Links {
   static base::Result<std::unique_ptr<Links>> start(Loop& loop, LinksOptions options,
                                                     Callbacks callbacks);
   virtual ~Links() noexcept(false) = default;
+  /// Whom to dial from now on, without self. Links that stay as they are are not touched; those to
+  /// a new address begin anew; for one that goes no link_down is reported.
+  virtual void set_peers(const std::vector<PeerAddress>& peers) = 0;
   /// Dropped and counted if the link is down or full; Raft sends again.
   virtual void send(raft::Message message) = 0;
   virtual LinkCounters counters(base::MemberId peer) const = 0;
-  /// Messages that were refused and name no peer of ours: another cluster's, mostly.
+  /// Messages that were refused: another cluster's, mostly.
   virtual std::uint64_t refused_from_strangers() const = 0;
   virtual std::uint16_t port() const = 0;
 };

@@ -45,6 +45,7 @@ class Member : public LogPort,
   base::Index durable_applied() const override { return durable; }
   // Transport, ClientPort, TraceSink
   void send(raft::Message message) override { sent.push_back(std::move(message)); }
+  void members_changed(const raft::Configuration& now) override { members = now; }
   void finish(std::uint64_t request, RequestOutcome outcome) override;
   void trace(const raft::TraceEvent&) override {}
 
@@ -65,6 +66,7 @@ class Member : public LogPort,
   std::deque<std::variant<std::vector<raft::EntryPtr>, Read>> applies;
   std::vector<Read> reads;  // all that were given to apply
   std::deque<raft::Message> sent;
+  raft::Configuration members;  // as last told
   std::map<std::uint64_t, RequestOutcome> finished;
   std::uint64_t log_bytes = 0;
   base::Index durable;

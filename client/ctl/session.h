@@ -1,0 +1,32 @@
+// A client on a loop of its own, for the one call of a command.
+#pragma once
+
+#include <memory>
+
+#include "client/client.h"
+#include "client/ctl/arguments.h"
+#include "net/loop.h"
+
+namespace client::ctl {
+
+/// Every call blocks until its end, at its deadline at the latest.
+class Session {
+ public:
+  /// Errors: as Client::make.
+  static base::Result<std::unique_ptr<Session>> open(const Global& global);
+
+  Outcome write(kv::Transaction transaction);
+  Outcome read(kv::Transaction transaction, Consistency consistency);
+  Outcome members(MemberChange change);
+  Outcome move_leader(std::string to);
+  void sleep_ms(std::uint32_t ms);
+
+ private:
+  Outcome wait(kj::Promise<Outcome> promise);
+
+  net::Loop loop_;
+  std::unique_ptr<Client> client_;
+  std::uint32_t timeout_ms_ = 0;
+};
+
+}  // namespace client::ctl
