@@ -40,7 +40,44 @@ struct EngineBatch {
   void clear() { changes.clear(); }
 };
 
-/// One thread uses an engine at a time, except durable_meta().
+struct EngineRow {
+  Space space = Space::kLatest;
+  std::string key;
+  std::string value;
+  bool operator==(const EngineRow&) const = default;
+};
+/// A place in the order of all rows: by space, then by key.
+struct EngineCursor {
+  Space space = Space::kLatest;
+  std::string key;
+};
+struct EnginePage {
+  std::vector<EngineRow> rows;
+  std::optional<EngineCursor> next;  // where the next page begins; nullopt: this is the last
+};
+
+/// All rows as they stood at one moment. One thread at a time, which need not be the engine's: the
+/// engine goes on meanwhile.
+class EngineSnapshot {
+ public:
+  virtual ~EngineSnapshot() = default;
+  /// The rows from `from` on, in order, until `limit_bytes` of them are exceeded; at least one if
+  /// any is left. The same cursor gives the same page. Errors: kIo, kCorrupt; kUnavailable: another
+  /// state has been installed meanwhile.
+  virtual base::Result<EnginePage> read(const EngineCursor& from, std::size_t limit_bytes) = 0;
+};
+
+/// A store that is built beside an engine, to take its place. One thread at a time, any.
+class IncomingEngine {
+ public:
+  virtual ~IncomingEngine() = default;
+  virtual base::Status add(const std::vector<EngineRow>& rows) = 0;
+  virtual base::Result<std::optional<std::string>> get(Space space, std::string_view key) = 0;
+  /// Everything that was added is durable; nothing is added any more.
+  virtual base::Status finish() = 0;
+};
+
+/// One thread uses an engine at a time, except where it says otherwise.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -62,6 +99,15 @@ class Engine {
   /// The value of the kMeta row `key` as it would be found after a crash now; nullopt if none would
   /// be. Any thread. What the log may be cut below (rule 9).
   virtual std::optional<std::string> durable_meta(std::string_view key) = 0;
+
+  virtual base::Result<std::unique_ptr<EngineSnapshot>> snapshot() = 0;
+  /// Any thread. Throws away what an earlier call began and nobody installed. At most one at a
+  /// time.
+  virtual base::Result<std::unique_ptr<IncomingEngine>> begin_install() = 0;
+  /// The rows of `incoming` take the place of all rows, durably; after a crash all of the old ones
+  /// are found or all of the new ones. Requires: finish() was called. Errors: kIo, kCorrupt: the
+  /// engine must not be used any more.
+  virtual base::Status install(std::unique_ptr<IncomingEngine> incoming) = 0;
 };
 
 }  // namespace kv

@@ -37,6 +37,11 @@ class Machine final : public StateMachine {
   std::optional<Position> durable_position() const override;
   Status flush() override { return engine_->flush(); }
   std::uint64_t sessions() const override { return sessions_.size(); }
+  Result<StateSnapshot> snapshot() override;
+  Result<std::unique_ptr<IncomingEngine>> begin_install() override {
+    return engine_->begin_install();
+  }
+  Status install(std::unique_ptr<IncomingEngine> incoming) override;
 
  private:
   /// One entry's part of the digest, in the making; says what happened in logical terms, so that
@@ -87,6 +92,31 @@ Status Machine::check_history() {
   if (status.is_ok() && beyond)
     return Status(Code::kCorrupt, "the history goes on after the position of the state");
   return status;
+}
+
+Result<StateSnapshot> Machine::snapshot() {
+  if (!failure_.is_ok()) return failure_;
+  CHECK(overlay_.size_bytes() == 0, "everything applied is committed");
+  auto rows = engine_->snapshot();
+  if (!rows.is_ok()) return rows.status();
+  return StateSnapshot{position_, std::move(rows).value()};
+}
+
+Status Machine::install(std::unique_ptr<IncomingEngine> incoming) {
+  if (!failure_.is_ok()) return failure_;
+  auto row = incoming->get(Space::kMeta, kPositionKey);
+  if (!row.is_ok()) return row.status();
+  if (!row.value()) return Status(Code::kInvalidArgument, "the snapshot holds no position");
+  auto position = decode_position(*row.value());
+  if (!position.is_ok()) return position.status();
+  if (position->applied <= position_.applied) {
+    return Status(Code::kInvalidArgument, "the snapshot ends before this state");
+  }
+  Status status = engine_->install(std::move(incoming));
+  if (!status.is_ok()) return fail(status);
+  position_ = Position();
+  status = load();
+  return status.is_ok() ? status : fail(status);
 }
 
 Status Machine::fail(Status status) {
@@ -215,6 +245,19 @@ std::optional<Position> Machine::durable_position() const {
 }
 
 }  // namespace
+
+Result<Position> adopt_rows(IncomingEngine& incoming) {
+  auto row = incoming.get(Space::kMeta, kPositionKey);
+  if (!row.is_ok()) return row.status();
+  if (!row.value()) return Status(Code::kCorrupt, "the snapshot holds no position");
+  auto position = decode_position(*row.value());
+  if (!position.is_ok()) return position.status();
+  position->log_ordinal = base::Ordinal();
+  Status status =
+      incoming.add({{Space::kMeta, std::string(kPositionKey), encode_position(position.value())}});
+  if (!status.is_ok()) return status;
+  return position;
+}
 
 Result<std::unique_ptr<StateMachine>> StateMachine::open(std::unique_ptr<Engine> engine,
                                                          Limits limits) {

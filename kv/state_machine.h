@@ -41,6 +41,16 @@ struct Position {
   bool operator==(const Position&) const = default;
 };
 
+/// The state after one entry, frozen.
+struct StateSnapshot {
+  Position position;
+  std::unique_ptr<EngineSnapshot> rows;
+};
+
+/// Makes rows that came from another member this member's own: what that one claimed of its log
+/// goes. Returns their position. Before finish(). Errors: kCorrupt: they hold no position.
+base::Result<Position> adopt_rows(IncomingEngine& incoming);
+
 /// Invariants (CHECKed):
 /// - entries are applied in order, without a gap, each once;
 /// - position, state, sessions and digest change in one atomic batch;
@@ -65,6 +75,13 @@ class StateMachine {
   virtual std::optional<Position> durable_position() const = 0;
   virtual base::Status flush() = 0;
   virtual std::uint64_t sessions() const = 0;
+
+  virtual base::Result<StateSnapshot> snapshot() = 0;
+  /// Any thread.
+  virtual base::Result<std::unique_ptr<IncomingEngine>> begin_install() = 0;
+  /// Requires: adopt_rows() and finish() were called. Errors: kInvalidArgument: its position is not
+  /// above this one, and nothing has changed; kIo, kCorrupt: the node must stop.
+  virtual base::Status install(std::unique_ptr<IncomingEngine> incoming) = 0;
 };
 
 }  // namespace kv

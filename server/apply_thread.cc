@@ -78,7 +78,24 @@ Status ApplyThread::serve(Work& work) {
   const Busy busy(stamp_, boot_ms());
   if (auto* apply_work = std::get_if<ApplyWork>(&work)) return apply_all(*apply_work);
   if (auto* read_work = std::get_if<ReadWork>(&work)) return serve_read(*read_work);
+  if (auto* freeze_work = std::get_if<FreezeWork>(&work)) return serve_freeze(*freeze_work);
+  if (auto* install_work = std::get_if<InstallWork>(&work)) return serve_install(*install_work);
   return machine_->flush();
+}
+
+Status ApplyThread::serve_freeze(FreezeWork& work) {
+  auto frozen = machine_->snapshot();
+  if (!frozen) return frozen.status();
+  work.take(std::move(frozen).value());
+  return Status::ok();
+}
+
+Status ApplyThread::serve_install(InstallWork& work) {
+  const Status status = machine_->install(std::move(work.store));
+  if (!status.is_ok()) return status;
+  sessions_.store(machine_->sessions(), std::memory_order_relaxed);
+  events_.emplace_back(SnapshotInstalledEvent{std::move(work.snapshot), machine_->position()});
+  return Status::ok();
 }
 
 Status ApplyThread::apply_all(ApplyWork& work) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <variant>
 #include <vector>
@@ -32,6 +33,18 @@ class ApplyThread : public ApplyPort {
   void read(std::uint64_t request, kv::Transaction transaction) override;
   void flush() override;
   base::Index durable_applied() const override;
+  /// Freezes the state as it is once everything handed over before is applied, and gives it away.
+  void freeze(std::function<void(kv::StateSnapshot)> take) {
+    queue_.push(FreezeWork{std::move(take)});
+  }
+  /// Completes with SnapshotInstalledEvent.
+  void install(std::unique_ptr<kv::IncomingEngine> store, raft::SnapshotMeta snapshot) {
+    queue_.push(InstallWork{std::move(store), std::move(snapshot)});
+  }
+  /// Any thread.
+  base::Result<std::unique_ptr<kv::IncomingEngine>> begin_install() {
+    return machine_->begin_install();
+  }
 
   /// The thread's life: returns after stop(), a drained queue and a last flush, or after an error.
   void run();
@@ -50,12 +63,21 @@ class ApplyThread : public ApplyPort {
     kv::Transaction transaction;
   };
   struct FlushWork {};
-  using Work = std::variant<ApplyWork, ReadWork, FlushWork>;
+  struct FreezeWork {
+    std::function<void(kv::StateSnapshot)> take;
+  };
+  struct InstallWork {
+    std::unique_ptr<kv::IncomingEngine> store;
+    raft::SnapshotMeta snapshot;
+  };
+  using Work = std::variant<ApplyWork, ReadWork, FlushWork, FreezeWork, InstallWork>;
 
   base::Status serve(Work& work);
   base::Status apply_all(ApplyWork& work);
   base::Status apply_slice(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal);
   base::Status serve_read(ReadWork& work);
+  base::Status serve_freeze(FreezeWork& work);
+  base::Status serve_install(InstallWork& work);
   void send_events();
 
   const std::unique_ptr<kv::StateMachine> machine_;

@@ -53,7 +53,9 @@ constexpr OptionRow kOptions[] = {
     {"log-format", &Texts::log_format, "console or json"},
     {"log-level", &Texts::log_level, "trace, debug, info, warn or error"},
     {"time-scale", &Texts::time_scale, "stretches every tick; for slow builds (1 to 100)"},
-    {"log-bytes-max", &Texts::log_bytes_max, "above it the log is cut where every voter has it"},
+    {"log-bytes-max", &Texts::log_bytes_max,
+     "above it the log is cut where every member has it; above four times\nas much everywhere, and "
+     "whoever lacks it gets a snapshot"},
     {"heartbeat-ms", &Texts::heartbeat_ms, "between heartbeats (10 to 10000)"},
     {"stall-reactions", &Texts::stall_reactions,
      "false: a leader whose disk hangs stays; for showing what it costs, with --allow-faults"},

@@ -9,9 +9,14 @@ namespace server {
 using base::Code;
 using base::Status;
 
-DiskThread::DiskThread(storage::LogStore& log, PostToLoop post, Fatal fatal, Stamp& stamp,
-                       LogSink& lines)
-    : log_(log), post_(std::move(post)), fatal_(std::move(fatal)), stamp_(stamp), lines_(lines) {}
+DiskThread::DiskThread(storage::LogStore& log, SnapshotTransfers::Begin begin, PostToLoop post,
+                       Fatal fatal, Stamp& stamp, LogSink& lines)
+    : log_(log),
+      post_(std::move(post)),
+      fatal_(std::move(fatal)),
+      stamp_(stamp),
+      lines_(lines),
+      transfers_(std::move(begin)) {}
 
 void DiskThread::run() {
   for (;;) {
@@ -40,6 +45,7 @@ Status DiskThread::serve(Work& work) {
   const Busy busy(stamp_, boot_ms());
   if (const auto* load = std::get_if<raft::LoadRequest>(&work)) return serve_load(*load);
   if (const auto* cut = std::get_if<CutWork>(&work)) return serve_cut(*cut);
+  if (!std::holds_alternative<QuarantineWork>(work)) return serve_snapshot(work);
   const std::string& reason = std::get<QuarantineWork>(work).reason;
   lines_.write(LogLevel::kError, "quarantine is being written down", {{"reason", reason}});
   return log_.quarantine(reason);
@@ -68,6 +74,39 @@ Status DiskThread::serve_cut(const CutWork& work) {
   events.emplace_back(CutEvent{work.through});
   post_(std::move(events));
   return Status::ok();
+}
+
+/// What goes wrong with a snapshot ends its transfer, never the node.
+Status DiskThread::serve_snapshot(Work& work) {
+  if (auto* open = std::get_if<OpenWork>(&work)) {
+    tell(transfers_.open(open->peer, std::move(open->frozen)));
+  } else if (const auto* read = std::get_if<raft::SnapshotReadRequest>(&work)) {
+    tell(transfers_.read(*read));
+  } else if (const auto* drop = std::get_if<DropWork>(&work)) {
+    transfers_.drop(drop->peer);
+  } else if (const auto* store = std::get_if<raft::SnapshotStoreRequest>(&work)) {
+    const bool ok = transfers_.store(*store);
+    if (!ok) {
+      lines_.write(LogLevel::kWarn, "a snapshot could not be stored",
+                   {{"chunk", store->chunk}, {"reason", transfers_.failure().to_string()}});
+    }
+    std::vector<LoopEvent> events;
+    events.emplace_back(SnapshotStoredEvent{store->id, ok});
+    post_(std::move(events));
+  } else {
+    std::get<TakeWork>(work).take(transfers_.take());
+  }
+  return Status::ok();
+}
+
+void DiskThread::tell(raft::SnapshotRead read) {
+  if (read.data == nullptr) {
+    lines_.write(LogLevel::kWarn, "a snapshot could not be read",
+                 {{"chunk", read.chunk}, {"reason", transfers_.failure().to_string()}});
+  }
+  std::vector<LoopEvent> events;
+  events.emplace_back(std::move(read));
+  post_(std::move(events));
 }
 
 }  // namespace server

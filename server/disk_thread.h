@@ -1,5 +1,5 @@
-// The disk thread: the watermark's sync, loads from the log, cutting it, and the mark of quarantine
-// (DESIGN section 4). Delays neither log nor apply.
+// The disk thread: the watermark's sync, loads from the log, cutting it, the mark of quarantine,
+// and snapshots coming and going (DESIGN section 4). Delays neither log nor apply.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include "raft/core.h"
 #include "server/events.h"
 #include "server/log_sink.h"
+#include "server/snapshot_transfers.h"
 #include "server/stamps.h"
 #include "server/work_queue.h"
 #include "storage/log_store.h"
@@ -23,7 +24,9 @@ class DiskThread {
  public:
   static constexpr std::uint32_t kWatermarkMs = 100;
 
-  DiskThread(storage::LogStore& log, PostToLoop post, Fatal fatal, Stamp& stamp, LogSink& lines);
+  /// `begin`: as of SnapshotTransfers.
+  DiskThread(storage::LogStore& log, SnapshotTransfers::Begin begin, PostToLoop post, Fatal fatal,
+             Stamp& stamp, LogSink& lines);
 
   // Any thread; none waits for the disk.
   void load(raft::LoadRequest request) { queue_.push(std::move(request)); }
@@ -31,6 +34,16 @@ class DiskThread {
     queue_.push(CutWork{through, term, hash});
   }
   void quarantine(std::string reason) { queue_.push(QuarantineWork{std::move(reason)}); }
+  void send_snapshot(base::MemberId peer, kv::StateSnapshot frozen) {
+    queue_.push(OpenWork{peer, std::move(frozen)});
+  }
+  void read_snapshot(raft::SnapshotReadRequest request) { queue_.push(std::move(request)); }
+  void drop_snapshot(base::MemberId peer) { queue_.push(DropWork{peer}); }
+  void store_snapshot(raft::SnapshotStoreRequest request) { queue_.push(std::move(request)); }
+  /// Gives the store that is complete to `take`.
+  void take_snapshot(std::function<void(std::unique_ptr<kv::IncomingEngine>)> take) {
+    queue_.push(TakeWork{std::move(take)});
+  }
 
   /// The thread's life: returns after stop(), a drained queue and a last sync, or after an error.
   void run();
@@ -46,11 +59,25 @@ class DiskThread {
   struct QuarantineWork {
     std::string reason;
   };
-  using Work = std::variant<raft::LoadRequest, CutWork, QuarantineWork>;
+  struct OpenWork {
+    base::MemberId peer;
+    kv::StateSnapshot frozen;
+  };
+  struct DropWork {
+    base::MemberId peer;
+  };
+  struct TakeWork {
+    std::function<void(std::unique_ptr<kv::IncomingEngine>)> take;
+  };
+  using Work =
+      std::variant<raft::LoadRequest, CutWork, QuarantineWork, OpenWork, raft::SnapshotReadRequest,
+                   DropWork, raft::SnapshotStoreRequest, TakeWork>;
 
   base::Status serve(Work& work);
   base::Status serve_load(const raft::LoadRequest& request);
   base::Status serve_cut(const CutWork& work);
+  base::Status serve_snapshot(Work& work);
+  void tell(raft::SnapshotRead read);
   base::Status sync_if_due();
 
   storage::LogStore& log_;
@@ -58,6 +85,7 @@ class DiskThread {
   const Fatal fatal_;
   Stamp& stamp_;
   LogSink& lines_;
+  SnapshotTransfers transfers_;
   std::uint64_t next_sync_ms_ = 0;
   WorkQueue<Work> queue_;
 };

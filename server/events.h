@@ -13,7 +13,7 @@
 #include "base/status.h"
 #include "kv/state_machine.h"
 #include "kv/types.h"
-#include "raft/entry.h"
+#include "raft/core.h"
 #include "server/membership.h"
 #include "server/ports.h"
 
@@ -45,9 +45,18 @@ struct ReadDoneEvent {
   base::Result<kv::TransactionResult> result;
   kv::Position position;
 };
+struct SnapshotStoredEvent {
+  std::uint64_t id = 0;
+  bool ok = true;
+};
+struct SnapshotInstalledEvent {
+  raft::SnapshotMeta snapshot;
+  kv::Position position;
+};
 struct DrainEvent {};
 using LoopEvent = std::variant<PersistedEvent, PersistFailedEvent, LoadedEvent, CutEvent,
-                               AppliedEvent, ReadDoneEvent, DrainEvent>;
+                               AppliedEvent, ReadDoneEvent, raft::SnapshotRead, SnapshotStoredEvent,
+                               SnapshotInstalledEvent, DrainEvent>;
 /// Any thread; a batch that belongs together wakes the loop once.
 using PostToLoop = std::function<void(std::vector<LoopEvent>)>;
 /// Any thread: the node can not go on and must end within a moment.

@@ -41,14 +41,22 @@ LogLevel level_of(raft::TraceKind kind) {
 }  // namespace
 
 /// The ports of the replica, the replica itself and its links.
-class LoopThread::Turn : private LogPort, private Transport, private ClientPort, private TraceSink {
+class LoopThread::Turn : private LogPort,
+                         private SnapshotPort,
+                         private Transport,
+                         private ClientPort,
+                         private TraceSink {
  public:
   Turn(net::Loop& loop, LoopOptions options, const LoopPeers& peers)
       : peers_(peers),
-        replica_(
-            options.replica, options.core, std::move(options.recovered),
-            std::move(options.position),
-            {.log = this, .apply = peers.apply, .transport = this, .clients = this, .trace = this}),
+        replica_(options.replica, options.core, std::move(options.recovered),
+                 std::move(options.position),
+                 {.log = this,
+                  .apply = peers.apply,
+                  .snapshots = this,
+                  .transport = this,
+                  .clients = this,
+                  .trace = this}),
         links_options_(std::move(options.links)),
         loop_(loop),
         tick_ms_(options.replica.tick_ms) {}
@@ -129,6 +137,13 @@ class LoopThread::Turn : private LogPort, private Transport, private ClientPort,
                        std::move(applied->position));
     } else if (auto* read = std::get_if<ReadDoneEvent>(&event)) {
       replica_.read_done(read->request, std::move(read->result), std::move(read->position));
+    } else if (auto* chunk = std::get_if<raft::SnapshotRead>(&event)) {
+      replica_.snapshot_read(std::move(*chunk));
+    } else if (const auto* stored = std::get_if<SnapshotStoredEvent>(&event)) {
+      replica_.snapshot_stored(stored->id, stored->ok);
+    } else if (auto* installed = std::get_if<SnapshotInstalledEvent>(&event)) {
+      replica_.snapshot_installed(std::move(installed->snapshot), std::move(installed->position));
+      changed_ = true;
     } else {
       replica_.drain();
       changed_ = true;
@@ -161,6 +176,24 @@ class LoopThread::Turn : private LogPort, private Transport, private ClientPort,
   }
   void quarantine(std::string reason) override { peers_.disk->quarantine(std::move(reason)); }
   std::uint64_t size_bytes() const override { return peers_.log_store->size_bytes(); }
+
+  // SnapshotPort
+  void read(raft::SnapshotReadRequest request) override {
+    if (request.index) return peers_.disk->read_snapshot(std::move(request));
+    peers_.apply->freeze([disk = peers_.disk, peer = request.peer](kv::StateSnapshot frozen) {
+      disk->send_snapshot(peer, std::move(frozen));
+    });
+  }
+  void drop(base::MemberId peer) override { peers_.disk->drop_snapshot(peer); }
+  void store(raft::SnapshotStoreRequest request) override {
+    peers_.disk->store_snapshot(std::move(request));
+  }
+  void install(raft::SnapshotMeta snapshot) override {
+    peers_.disk->take_snapshot(
+        [apply = peers_.apply, snapshot](std::unique_ptr<kv::IncomingEngine> store) {
+          apply->install(std::move(store), snapshot);
+        });
+  }
 
   // Transport
   void send(raft::Message message) override { links_->send(std::move(message)); }

@@ -46,6 +46,20 @@ class ApplyPort {
   virtual base::Index durable_applied() const = 0;
 };
 
+/// Snapshots of the state, over apply and disk thread.
+class SnapshotPort {
+ public:
+  virtual ~SnapshotPort() = default;
+  /// Completes with Replica::snapshot_read.
+  virtual void read(raft::SnapshotReadRequest request) = 0;
+  virtual void drop(base::MemberId peer) = 0;
+  /// In order; completes with Replica::snapshot_stored.
+  virtual void store(raft::SnapshotStoreRequest request) = 0;
+  /// The one whose chunks were all stored takes the state's place, after everything that apply was
+  /// given. Completes with Replica::snapshot_installed.
+  virtual void install(raft::SnapshotMeta snapshot) = 0;
+};
+
 /// Loop thread.
 class Transport {
  public:

@@ -17,6 +17,8 @@ using base::Status;
 using base::Term;
 
 constexpr std::uint64_t kCutEveryMs = 1000;
+/// How many times its size the log may grow for a member that lacks what would be cut.
+constexpr std::uint64_t kLogPatience = 4;
 /// How long a shutdown waits for pending requests before leadership is given up.
 constexpr std::uint64_t kDrainMs = 500;
 /// Messages that wait for a sync that hangs; Raft repeats what is dropped above it.
@@ -59,6 +61,7 @@ class Replica::Impl {
                kv::Position position);
   void read_done(std::uint64_t request, base::Result<kv::TransactionResult> result,
                  kv::Position position);
+  void snapshot_installed(raft::SnapshotMeta snapshot, kv::Position position);
   void drain();
   ReplicaStatus status() const;
 
@@ -99,7 +102,10 @@ class Replica::Impl {
   void place(const raft::ProposalOutcome& outcome);
   void release(const std::vector<raft::ReadOutcome>& outcomes);
   void start_read(Request request, Pending& pending);
+  void start_waiting_reads();
   void answer_write(const raft::Entry& entry, kv::Reply reply, Term term);
+  void end_install(raft::SnapshotMeta snapshot, kv::Position position);
+  Index cut_target(const raft::CoreStatus& core) const;
   void step_of_change(Request request, const raft::Entry& entry, Term term);
   void finish_changes(const raft::Entry& entry, Term term);
   void finish_members(Request request, const raft::Configuration& configuration, Term term);
@@ -133,6 +139,8 @@ class Replica::Impl {
   std::multimap<base::Ordinal, raft::Message> deferred_;
   Index handed_;  // the last index given to apply
   bool cut_in_flight_ = false;
+  /// Waits until the cut that is in flight is done: a log that restarts must not be cut meanwhile.
+  std::optional<std::pair<raft::SnapshotMeta, kv::Position>> installed_;
   bool draining_ = false;
   bool resigned_ = false;  // gave leadership up for good
   std::uint64_t resign_at_ms_ = 0;
@@ -153,7 +161,8 @@ Replica::Impl::Impl(ReplicaOptions options, raft::Options core_options, raft::Re
       position_(std::move(position)),
       durable_(recovered.ordinal),
       handed_(recovered.applied) {
-  CHECK(ports_.log && ports_.apply && ports_.transport && ports_.clients && ports_.trace);
+  CHECK(ports_.log && ports_.apply && ports_.snapshots && ports_.transport && ports_.clients &&
+        ports_.trace);
   CHECK(options_.tick_ms > 0);
   CHECK(position_.applied == recovered.applied, "the position is the one that was recovered with");
   clock_.observe(position_.time);
@@ -182,13 +191,23 @@ void Replica::Impl::advance(std::uint64_t steady_ms, std::uint64_t wall_ms) {
   }
 }
 
-/// Rule 9: only below the applied index as the engine has it durable, and only where every voter
-/// has the entries too.
+/// Where everybody has the entries; or, once the log is far too large, what leaves the newest part.
+Index Replica::Impl::cut_target(const raft::CoreStatus& core) const {
+  if (ports_.log->size_bytes() <= kLogPatience * options_.log_bytes) return core.cut_floor;
+  std::uint64_t kept_bytes = 0;
+  Index index = core.last;
+  for (; index >= core.first && kept_bytes < options_.log_bytes; index = index.previous()) {
+    kept_bytes += core_.meta_at(index)->size_bytes;
+  }
+  return std::max(core.cut_floor, std::min(index, core.cut_limit));
+}
+
+/// Rule 9: only below the applied index as the engine has it durable.
 void Replica::Impl::cut_log() {
   if (failed_ || cut_in_flight_ || ports_.log->size_bytes() <= options_.log_bytes) return;
   const raft::CoreStatus core = core_.status();
   if (core.quarantined || core.last <= core.first) return;
-  const Index wanted = std::min({core.cut_floor, core.durable, core.last.previous()});
+  const Index wanted = std::min({cut_target(core), core.durable, core.last.previous()});
   // The core may not know yet of what apply has just done.
   const Index through = std::min({wanted, ports_.apply->durable_applied(), core.applied});
   if (wanted < core.first) return;
@@ -202,6 +221,9 @@ void Replica::Impl::cut_log() {
 void Replica::Impl::log_cut(Index through) {
   cut_in_flight_ = false;
   step(raft::LogCut{through});
+  if (auto installed = std::exchange(installed_, std::nullopt)) {
+    end_install(std::move(installed->first), std::move(installed->second));
+  }
 }
 
 // ---- Requests ----
@@ -371,7 +393,11 @@ void Replica::Impl::dispatch(raft::Output output) {
   for (auto& message : output.send) ports_.transport->send(std::move(message));
   send_deferred(std::move(output.send_once_persisted));
   for (auto& load : output.loads) ports_.log->load(std::move(load));
+  for (const auto peer : output.snapshot_drops) ports_.snapshots->drop(peer);
+  for (auto& read : output.snapshot_reads) ports_.snapshots->read(std::move(read));
+  for (auto& store : output.snapshot_stores) ports_.snapshots->store(std::move(store));
   hand_to_apply(std::move(output.apply));
+  if (output.install_snapshot) ports_.snapshots->install(std::move(*output.install_snapshot));
   settle(output.outcomes);
   release(output.reads);
 }
@@ -435,6 +461,10 @@ void Replica::Impl::hand_to_apply(std::vector<raft::EntryPtr> entries) {
   CHECK(entries.front()->index == handed_.next(), "entries are applied without a gap, each once");
   handed_ = entries.back()->index;
   ports_.apply->apply(std::move(entries), durable_);
+  start_waiting_reads();
+}
+
+void Replica::Impl::start_waiting_reads() {
   const auto end = waiting_reads_.upper_bound(handed_);
   for (auto at = waiting_reads_.begin(); at != end; ++at) {
     start_read(at->second, pending_.at(at->second));
@@ -476,6 +506,33 @@ void Replica::Impl::answer_write(const raft::Entry& entry, kv::Reply reply, Term
   outcome.reply = std::move(reply);
   outcome.header = header(term);
   finish(request, std::move(outcome));
+}
+
+// ---- Snapshots ----
+
+void Replica::Impl::snapshot_installed(raft::SnapshotMeta snapshot, kv::Position position) {
+  if (cut_in_flight_) {
+    installed_.emplace(std::move(snapshot), std::move(position));
+  } else {
+    end_install(std::move(snapshot), std::move(position));
+  }
+}
+
+/// The state has jumped: what was waited for below it is there, and what was proposed there ended
+/// in a way that nobody here saw.
+void Replica::Impl::end_install(raft::SnapshotMeta snapshot, kv::Position position) {
+  const Index index = snapshot.index;
+  CHECK(position.applied == index && index > handed_, "a snapshot moves the state forward");
+  handed_ = index;
+  position_ = std::move(position);
+  clock_.observe(position_.time);
+  while (!appended_.empty() && appended_.begin()->first <= index) {
+    const Request request = appended_.begin()->second;
+    appended_.erase(appended_.begin());
+    fail(request, Code::kLeadershipLost, "its end is hidden in a snapshot", core_.status().leader);
+  }
+  step(raft::SnapshotInstalled{std::move(snapshot)});
+  start_waiting_reads();
 }
 
 // ---- Membership ----
@@ -692,6 +749,15 @@ void Replica::applied(std::vector<raft::EntryPtr> entries, std::vector<kv::Reply
 void Replica::read_done(std::uint64_t request, base::Result<kv::TransactionResult> result,
                         kv::Position position) {
   impl_->read_done(request, std::move(result), std::move(position));
+}
+void Replica::snapshot_read(raft::SnapshotRead read) {
+  impl_->step(std::move(read));
+}
+void Replica::snapshot_stored(std::uint64_t id, bool ok) {
+  impl_->step(raft::SnapshotStored{id, ok});
+}
+void Replica::snapshot_installed(raft::SnapshotMeta snapshot, kv::Position position) {
+  impl_->snapshot_installed(std::move(snapshot), std::move(position));
 }
 void Replica::assess(bool fit, std::string reason) {
   impl_->step(raft::SelfAssessment{fit, std::move(reason)});

@@ -22,7 +22,9 @@ namespace server {
 struct ReplicaOptions {
   base::ClusterId cluster;
   std::uint32_t tick_ms = 10;
-  std::uint64_t log_bytes = 64 << 20;   // above it the log is cut where every voter has it
+  /// Above it the log is cut where every member has it; above four times as much it is cut to this,
+  /// and whoever lacks the rest gets a snapshot.
+  std::uint64_t log_bytes = 64 << 20;
   std::size_t pending_requests = 4096;  // above it: kOverloaded
   std::size_t pending_bytes = 16 << 20;
 };
@@ -30,6 +32,7 @@ struct ReplicaOptions {
 struct ReplicaPorts {
   LogPort* log = nullptr;
   ApplyPort* apply = nullptr;
+  SnapshotPort* snapshots = nullptr;
   Transport* transport = nullptr;
   ClientPort* clients = nullptr;
   TraceSink* trace = nullptr;
@@ -94,6 +97,9 @@ class Replica {
                kv::Position position);
   void read_done(std::uint64_t request, base::Result<kv::TransactionResult> result,
                  kv::Position position);
+  void snapshot_read(raft::SnapshotRead read);
+  void snapshot_stored(std::uint64_t id, bool ok);
+  void snapshot_installed(raft::SnapshotMeta snapshot, kv::Position position);
   void assess(bool fit, std::string reason);
 
   /// Refuses new requests; once nothing is pending, or after half a second, gives leadership up and

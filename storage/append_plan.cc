@@ -10,7 +10,7 @@ namespace {
 /// Removes from `plan` and the log what the request truncates.
 void truncate(AppendPlan& plan, base::Index from) {
   while (!plan.entries.empty() && plan.entries.back()->index >= from) plan.entries.pop_back();
-  plan.truncate_from = std::min(plan.truncate_from.value_or(from), from);
+  if (!plan.restart) plan.truncate_from = std::min(plan.truncate_from.value_or(from), from);
 }
 
 }  // namespace
@@ -34,8 +34,16 @@ base::Result<AppendPlan> plan_append(std::span<const raft::PersistRequest> reque
       plan.hard_state = request.hard_state;
       fence_term = std::max(fence_term, request.hard_state->term);
     }
+    plan.end_quarantine |= request.end_quarantine;
+    if (request.restart) {
+      plan.entries.clear();
+      plan.truncate_from.reset();
+      plan.restart = Marker{request.restart->index, request.restart->term, request.restart->hash};
+      last = request.restart->index;
+    }
     if (request.truncate_from && *request.truncate_from <= last) {
-      CHECK(*request.truncate_from >= tail.first(), "what was cut away cannot be truncated");
+      const base::Index first = plan.restart ? plan.restart->index.next() : tail.first();
+      CHECK(*request.truncate_from >= first, "what was cut away cannot be truncated");
       truncate(plan, *request.truncate_from);
       last = request.truncate_from->previous();
     }
@@ -46,7 +54,11 @@ base::Result<AppendPlan> plan_append(std::span<const raft::PersistRequest> reque
     }
   }
   plan.after.last = last;
-  plan.after.term = plan.entries.empty() ? tail.term_at(last) : plan.entries.back()->term;
+  if (!plan.entries.empty()) {
+    plan.after.term = plan.entries.back()->term;
+  } else {
+    plan.after.term = plan.restart ? plan.restart->term : tail.term_at(last);
+  }
   return plan;
 }
 
@@ -55,7 +67,11 @@ std::vector<RowChange> AppendPlan::changes(base::Index last) const {
   if (hard_state) {
     changes.push_back({std::string(kHardStateKey), encode_row(*hard_state), {}});
   }
-  if (truncate_from && *truncate_from <= last) {
+  if (restart) {
+    changes.push_back(
+        {entry_key(base::Index()), std::nullopt, entry_key(base::Index(~std::uint64_t{0}))});
+    changes.push_back({std::string(kMarkerKey), encode_row(*restart), {}});
+  } else if (truncate_from && *truncate_from <= last) {
     changes.push_back({entry_key(*truncate_from), std::nullopt, entry_key(last.next())});
   }
   for (const raft::EntryPtr& entry : entries) {
@@ -67,8 +83,16 @@ std::vector<RowChange> AppendPlan::changes(base::Index last) const {
   return changes;
 }
 
+void AppendPlan::make_room(LogTail& tail) const {
+  if (restart) {
+    tail = LogTail(*restart, {});
+  } else if (truncate_from) {
+    tail.truncate(*truncate_from);
+  }
+}
+
 void AppendPlan::apply(LogTail& tail) const {
-  if (truncate_from) tail.truncate(*truncate_from);
+  make_room(tail);
   for (const raft::EntryPtr& entry : entries) tail.push(*entry);
 }
 

@@ -23,12 +23,17 @@ struct RowChange {
 /// The net effect of requests, taken in order.
 struct AppendPlan {
   std::optional<raft::HardState> hard_state;
+  bool end_quarantine = false;
+  std::optional<Marker> restart;  // everything goes first, and the log begins after this
   std::optional<base::Index> truncate_from;
   std::vector<raft::EntryPtr> entries;
   Claim after;  // what holds once the batch is durable
 
   /// The batch. `last`: of the log before it.
   std::vector<RowChange> changes(base::Index last) const;
+  /// Removes from the tail what the batch overwrites: before it is written, so that nobody reads
+  /// that any more. May be repeated.
+  void make_room(LogTail& tail) const;
   /// Brings the tail to what holds after it.
   void apply(LogTail& tail) const;
 };

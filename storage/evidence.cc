@@ -1,5 +1,8 @@
 #include "storage/evidence.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -107,6 +110,12 @@ base::Result<std::optional<std::string>> read_quarantine(const std::string& memb
   while (!text.empty() && text.back() == '\n') text.pop_back();
   if (text.empty()) text = "the file QUARANTINE is there, but gives no reason";
   return reason;
+}
+
+Status remove_quarantine(const std::string& member_directory) {
+  const std::string path = quarantine_path(member_directory);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return file_error("remove", path, errno);
+  return sync_directory(member_directory);
 }
 
 Status write_quarantine(const std::string& member_directory, const std::string& reason) {

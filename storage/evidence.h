@@ -41,6 +41,8 @@ class EvidenceFolder {
 /// The reason that was written down; nullopt: this member is not in quarantine. Errors: kIo.
 base::Result<std::optional<std::string>> read_quarantine(const std::string& member_directory);
 /// Written and synced when it returns; an earlier reason stays. Errors: kIo, kDiskFull.
+/// Once a leader has made the member whole. Durable when it returns; the evidence stays.
+base::Status remove_quarantine(const std::string& member_directory);
 base::Status write_quarantine(const std::string& member_directory, const std::string& reason);
 
 }  // namespace storage

@@ -1,5 +1,9 @@
 #include "storage/files.h"
 
+#include <system_error>
+
+#include <cstdio>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -94,6 +98,19 @@ Status make_directory(const std::string& path) {
     return file_error("make the directory", path, errno);
   }
   return sync_directory(std::filesystem::path(path).parent_path());
+}
+
+base::Status exchange_directories(const std::string& one, const std::string& other) {
+  if (::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) != 0) {
+    return file_error("exchange with " + other, one, errno);
+  }
+  return sync_directory(std::filesystem::path(one).parent_path().string());
+}
+
+base::Status remove_directory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  return error ? file_error("remove", path, error.value()) : base::Status::ok();
 }
 
 }  // namespace storage

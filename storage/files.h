@@ -39,6 +39,11 @@ base::Status write_at(const File& file, const std::string& path, std::string_vie
 /// Replaces the file as a whole: after a crash there is the old one or the new one, and after a
 /// return without error the new one. Errors: kIo, kDiskFull.
 base::Status replace_file(const std::string& path, std::string_view bytes);
+/// Swaps two directories, at once and durably: after a crash both names are swapped or neither is.
+/// Errors: kIo; also where the file system cannot swap.
+base::Status exchange_directories(const std::string& one, const std::string& other);
+/// Removes the directory and all in it; nothing happens if there is none. Errors: kIo.
+base::Status remove_directory(const std::string& path);
 /// Makes the names in a directory durable. Errors: kIo.
 base::Status sync_directory(const std::string& path);
 /// Creates the directory with mode 0700 unless it is there, and makes its name durable.

@@ -47,7 +47,9 @@ class LogStore {
   virtual base::Opening opening() const = 0;
   virtual Identity identity() const = 0;
 
-  /// Log thread. Writes the requests as one batch and syncs once. Any error is final: nothing is
+  /// Log thread. Writes the requests as one batch and syncs once; a request that restarts the log
+  /// empties it first, one that ends the quarantine removes its mark last. The owner sees to it
+  /// that no cut() is under way when a restart is asked for. Any error is final: nothing is
   /// retried, the process must end. A request whose term is below the highest durable one, or a
   /// directory opened by someone else meanwhile, is such an error (the fence).
   virtual base::Status append(std::span<const raft::PersistRequest> requests) = 0;

@@ -54,8 +54,13 @@ class MemoryEngine final : public kv::Engine {
   base::Status commit(const kv::EngineBatch& batch) override;
   base::Status flush() override;
   std::optional<std::string> durable_meta(std::string_view key) override;
+  base::Result<std::unique_ptr<kv::EngineSnapshot>> snapshot() override;
+  base::Result<std::unique_ptr<kv::IncomingEngine>> begin_install() override;
+  base::Status install(std::unique_ptr<kv::IncomingEngine> incoming) override;
 
  private:
+  class Snapshot;
+  class Incoming;
   const std::shared_ptr<MemoryStateDisk> disk_;
   MemoryStateDisk::Image rows_;
 };

@@ -189,11 +189,13 @@ Status MemoryLog::write(std::span<const raft::PersistRequest> requests) {
   auto plan = plan_append(requests, tail_, written_.ordinal, hard_state_.term);
   if (!plan) return plan.status();
   disk_->wal_.push_back({durable_, plan->changes(tail_.last()), true});
+  if (plan->restart) entries_.clear();
   if (plan->truncate_from) {
     while (!entries_.empty() && entries_.back()->index >= *plan->truncate_from) entries_.pop_back();
   }
   entries_.insert(entries_.end(), plan->entries.begin(), plan->entries.end());
   plan->apply(tail_);
+  ends_quarantine_ |= plan->end_quarantine;
   if (plan->hard_state) {
     hard_state_ = *plan->hard_state;
     hard_state_written_ = true;
@@ -208,6 +210,7 @@ Status MemoryLog::sync() {
   durable_ = written_;
   write_slot();
   if (std::exchange(hard_state_written_, false)) disk_->slots_ = {disk_->slots_.back()};
+  if (std::exchange(ends_quarantine_, false)) disk_->quarantine_.reset();
   disk_->fold();
   return Status::ok();
 }

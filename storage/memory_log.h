@@ -126,6 +126,7 @@ class MemoryLog final : public LogStore {
   LogContents contents_;
   raft::HardState hard_state_;          // as of the last write
   bool hard_state_written_ = false;     // since the last sync
+  bool ends_quarantine_ = false;        // likewise
   LogTail tail_;                        // as of the last write
   std::deque<raft::EntryPtr> entries_;  // tail_.first() .. tail_.last()
   Claim written_;                       // what is durable once everything is synced

@@ -41,13 +41,9 @@ Status diverged(const kv::Position& position) {
 /// Rule 3: the state's applied entry is committed truth.
 Status align(LogStore& log, const kv::Position& position) {
   const LogContents& contents = log.contents();
-  if (position.applied < contents.first.previous()) {
-    return {Code::kCorrupt, "the state has lost data: it ends with entry " +
-                                std::to_string(position.applied.value) +
-                                ", but the log begins with entry " +
-                                std::to_string(contents.first.value) +
-                                ": this member needs a snapshot or must be replaced"};
-  }
+  // The state has lost data: the log stays, and the member votes and acknowledges until a snapshot
+  // comes.
+  if (position.applied < contents.first.previous()) return Status::ok();
   if (position.applied > last_of(contents)) {
     return log.restart_after(position.applied, position.term, position.hash);
   }
@@ -111,7 +107,9 @@ base::Result<raft::Recovered> reconcile(LogStore& log, const kv::Position& posit
     }
   }
   if (Status status = align(log, position); !status.is_ok()) return status;
-  auto entries = load_after(log, position.applied);
+  const bool state_is_short = position.applied < log.contents().first.previous();
+  auto entries =
+      load_after(log, state_is_short ? log.contents().first.previous() : position.applied);
   if (!entries) return entries.status();
   auto configuration = configuration_of(position, initial);
   if (!configuration) return configuration.status();

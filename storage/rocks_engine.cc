@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "storage/files.h"
 #include "storage/rocks_status.h"
 
 namespace storage {
@@ -65,32 +66,55 @@ rocksdb::ColumnFamilyOptions family_options(std::shared_ptr<rocksdb::Cache> cach
   return options;
 }
 
-}  // namespace
-
-base::Result<std::unique_ptr<RocksEngine>> RocksEngine::open(const std::string& path) {
-  const auto cache = rocksdb::NewLRUCache(kCacheBytes, kCacheShardBits);
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  for (const char* name : kFamilyNames) descriptors.emplace_back(name, family_options(cache));
-  std::unique_ptr<RocksEngine> engine(new RocksEngine());
-  rocksdb::DB* opened = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(database_options(), path, descriptors, &engine->families_, &opened);
-  engine->db_.reset(opened);
-  if (!status.ok()) return to_status(status, "open the state " + path);
-  return engine;
+Status write(RocksInstance& instance, rocksdb::WriteBatch& batch) {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;  // the Raft log is the log
+  return to_status(instance.db->Write(options, &batch), "write to the state");
 }
 
-RocksEngine::~RocksEngine() {
-  for (rocksdb::ColumnFamilyHandle* each : families_) db_->DestroyColumnFamilyHandle(each);
-}
-
-base::Result<std::optional<std::string>> RocksEngine::get(kv::Space space, std::string_view key) {
+base::Result<std::optional<std::string>> read(RocksInstance& instance, kv::Space space,
+                                              std::string_view key) {
   std::string value;
   const rocksdb::Status status =
-      db_->Get(rocksdb::ReadOptions(), family(space), rocksdb::Slice(key), &value);
+      instance.db->Get(rocksdb::ReadOptions(), instance.family(space), rocksdb::Slice(key), &value);
   if (status.IsNotFound()) return std::optional<std::string>();
   if (!status.ok()) return to_status(status, "read the state");
   return std::optional(std::move(value));
+}
+
+}  // namespace
+
+base::Result<std::shared_ptr<RocksInstance>> RocksInstance::open(const std::string& path) {
+  const auto cache = rocksdb::NewLRUCache(kCacheBytes, kCacheShardBits);
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (const char* name : kFamilyNames) descriptors.emplace_back(name, family_options(cache));
+  auto instance = std::make_shared<RocksInstance>();
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(database_options(), path, descriptors, &instance->families, &opened);
+  instance->db.reset(opened);
+  if (!status.ok()) return to_status(status, "open the state " + path);
+  return instance;
+}
+
+void RocksInstance::close() {
+  if (db == nullptr) return;
+  for (rocksdb::ColumnFamilyHandle* each : families) db->DestroyColumnFamilyHandle(each);
+  families.clear();
+  db.reset();
+}
+
+base::Result<std::unique_ptr<RocksEngine>> RocksEngine::open(const std::string& path) {
+  std::unique_ptr<RocksEngine> engine(new RocksEngine(path));
+  if (Status status = remove_directory(engine->incoming_path()); !status.is_ok()) return status;
+  auto instance = RocksInstance::open(path);
+  if (!instance) return instance.status();
+  engine->instance_ = std::move(instance).value();
+  return engine;
+}
+
+base::Result<std::optional<std::string>> RocksEngine::get(kv::Space space, std::string_view key) {
+  return read(*instance_, space, key);
 }
 
 Status RocksEngine::scan(
@@ -99,7 +123,8 @@ Status RocksEngine::scan(
   rocksdb::ReadOptions options;
   const rocksdb::Slice upper_bound(end);
   if (!end.empty()) options.iterate_upper_bound = &upper_bound;
-  const std::unique_ptr<rocksdb::Iterator> row(db_->NewIterator(options, family(space)));
+  const std::unique_ptr<rocksdb::Iterator> row(
+      instance_->db->NewIterator(options, instance_->family(space)));
   for (row->Seek(rocksdb::Slice(begin)); row->Valid(); row->Next()) {
     if (!visit(row->key().ToStringView(), row->value().ToStringView())) return Status::ok();
   }
@@ -110,30 +135,142 @@ Status RocksEngine::commit(const kv::EngineBatch& batch) {
   if (batch.empty()) return Status::ok();
   rocksdb::WriteBatch writes;
   for (const auto& change : batch.changes) {
-    const rocksdb::Status added = change.value
-                                      ? writes.Put(family(change.space), change.key, *change.value)
-                                      : writes.Delete(family(change.space), change.key);
+    rocksdb::ColumnFamilyHandle* family = instance_->family(change.space);
+    const rocksdb::Status added = change.value ? writes.Put(family, change.key, *change.value)
+                                               : writes.Delete(family, change.key);
     CHECK(added.ok(), added.ToString());
   }
-  rocksdb::WriteOptions options;
-  options.disableWAL = true;  // the Raft log is the log
-  return to_status(db_->Write(options, &writes), "write to the state");
+  return write(*instance_, writes);
 }
 
 Status RocksEngine::flush() {
-  return to_status(db_->Flush(rocksdb::FlushOptions(), families_), "flush the state");
+  return to_status(instance_->db->Flush(rocksdb::FlushOptions(), instance_->families),
+                   "flush the state");
 }
 
 std::optional<std::string> RocksEngine::durable_meta(std::string_view key) {
+  // While a snapshot is installed nobody knows; who asks must not wait.
+  const std::unique_lock lock(instance_mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || instance_ == nullptr) return std::nullopt;
   // Without a write-ahead log this tier is the files alone, never a memtable.
   rocksdb::ReadOptions options;
   options.read_tier = rocksdb::kPersistedTier;
   std::string value;
   const rocksdb::Status status =
-      db_->Get(options, family(kv::Space::kMeta), rocksdb::Slice(key), &value);
+      instance_->db->Get(options, instance_->family(kv::Space::kMeta), rocksdb::Slice(key), &value);
   // A row that cannot be read is none that the log may be cut below.
   if (!status.ok()) return std::nullopt;
   return value;
+}
+
+// ---- Snapshots ----
+
+namespace {
+
+class RocksSnapshot final : public kv::EngineSnapshot {
+ public:
+  explicit RocksSnapshot(std::shared_ptr<RocksInstance> instance)
+      : instance_(std::move(instance)), snapshot_(instance_->db->GetSnapshot()) {}
+  ~RocksSnapshot() override {
+    std::lock_guard lock(instance_->mutex);
+    if (instance_->db != nullptr) instance_->db->ReleaseSnapshot(snapshot_);
+  }
+
+  base::Result<kv::EnginePage> read(const kv::EngineCursor& from,
+                                    std::size_t limit_bytes) override {
+    std::lock_guard lock(instance_->mutex);
+    if (instance_->db == nullptr) {
+      return Status(base::Code::kUnavailable, "another state was installed meanwhile");
+    }
+    kv::EnginePage page;
+    std::size_t bytes = 0;
+    for (auto space = static_cast<std::size_t>(from.space); space < kv::kSpaces; ++space) {
+      const auto each = static_cast<kv::Space>(space);
+      Status status =
+          read_space(each, each == from.space ? from.key : std::string(), limit_bytes, bytes, page);
+      if (!status.is_ok()) return status;
+      if (page.next) return page;
+    }
+    return page;
+  }
+
+ private:
+  Status read_space(kv::Space space, const std::string& begin, std::size_t limit_bytes,
+                    std::size_t& bytes, kv::EnginePage& page) const {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot_;
+    options.fill_cache = false;
+    const std::unique_ptr<rocksdb::Iterator> row(
+        instance_->db->NewIterator(options, instance_->family(space)));
+    for (row->Seek(begin); row->Valid(); row->Next()) {
+      const std::size_t size = row->key().size() + row->value().size();
+      if (!page.rows.empty() && bytes + size > limit_bytes) {
+        page.next = kv::EngineCursor{space, row->key().ToString()};
+        return Status::ok();
+      }
+      bytes += size;
+      page.rows.push_back({space, row->key().ToString(), row->value().ToString()});
+    }
+    return to_status(row->status(), "read a snapshot of the state");
+  }
+
+  const std::shared_ptr<RocksInstance> instance_;
+  const rocksdb::Snapshot* const snapshot_;
+};
+
+class RocksIncoming final : public kv::IncomingEngine {
+ public:
+  explicit RocksIncoming(std::shared_ptr<RocksInstance> instance)
+      : instance_(std::move(instance)) {}
+
+  Status add(const std::vector<kv::EngineRow>& rows) override {
+    rocksdb::WriteBatch writes;
+    for (const kv::EngineRow& row : rows) {
+      const rocksdb::Status added = writes.Put(instance_->family(row.space), row.key, row.value);
+      CHECK(added.ok(), added.ToString());
+    }
+    return write(*instance_, writes);
+  }
+  base::Result<std::optional<std::string>> get(kv::Space space, std::string_view key) override {
+    return read(*instance_, space, key);
+  }
+  Status finish() override {
+    return to_status(instance_->db->Flush(rocksdb::FlushOptions(), instance_->families),
+                     "flush a snapshot");
+  }
+
+ private:
+  const std::shared_ptr<RocksInstance> instance_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<kv::EngineSnapshot>> RocksEngine::snapshot() {
+  return std::unique_ptr<kv::EngineSnapshot>(std::make_unique<RocksSnapshot>(instance_));
+}
+
+base::Result<std::unique_ptr<kv::IncomingEngine>> RocksEngine::begin_install() {
+  if (Status status = remove_directory(incoming_path()); !status.is_ok()) return status;
+  auto instance = RocksInstance::open(incoming_path());
+  if (!instance) return instance.status();
+  return std::unique_ptr<kv::IncomingEngine>(
+      std::make_unique<RocksIncoming>(std::move(instance).value()));
+}
+
+Status RocksEngine::install(std::unique_ptr<kv::IncomingEngine> incoming) {
+  incoming.reset();  // closes its files
+  std::lock_guard lock(instance_mutex_);
+  {
+    std::lock_guard reading(instance_->mutex);
+    instance_->close();
+  }
+  if (Status status = exchange_directories(path_, incoming_path()); !status.is_ok()) return status;
+  auto instance = RocksInstance::open(path_);
+  if (!instance) return instance.status();
+  instance_ = std::move(instance).value();
+  // What was there before. If this fails the next opening removes it.
+  (void)remove_directory(incoming_path());
+  return Status::ok();
 }
 
 }  // namespace storage

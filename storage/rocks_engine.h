@@ -1,12 +1,16 @@
 // The state engine on a RocksDB instance of its own: one column family a space, no write-ahead log,
 // all families flushed together, so that a crash finds the state of one moment (DESIGN
-// section 5.15; options: reference wal.md sections 1 and 7). The apply thread owns it.
+// section 5.15; options: reference wal.md sections 1 and 7). The apply thread owns it; snapshots of
+// it are read by the disk thread, which also builds the store that is to take its place.
 #pragma once
 
 #include <array>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <rocksdb/db.h>
 
@@ -14,12 +18,28 @@
 
 namespace storage {
 
+/// An open RocksDB with its families. Closed by close(), or at its end with a flush.
+/// Invariant: db is null once it is closed; whoever may meet that holds `mutex`.
+struct RocksInstance {
+  static base::Result<std::shared_ptr<RocksInstance>> open(const std::string& path);
+  ~RocksInstance() { close(); }
+  void close();
+  rocksdb::ColumnFamilyHandle* family(kv::Space space) const {
+    return families[static_cast<std::size_t>(space)];
+  }
+
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;  // by space; owned, closed before db
+  std::mutex mutex;  // between close() and readers of other threads
+};
+
 class RocksEngine final : public kv::Engine {
  public:
-  /// Opens or creates the instance in `path`. Errors: kIo, kDiskFull, kCorrupt.
+  /// Opens or creates the instance in `path`; what an install left beside it is removed. Errors:
+  /// kIo, kDiskFull, kCorrupt.
   static base::Result<std::unique_ptr<RocksEngine>> open(const std::string& path);
   /// A clean end flushes; a crash returns to the last flush.
-  ~RocksEngine() override;
+  ~RocksEngine() override = default;
 
   base::Result<std::optional<std::string>> get(kv::Space space, std::string_view key) override;
   base::Status scan(
@@ -28,15 +48,17 @@ class RocksEngine final : public kv::Engine {
   base::Status commit(const kv::EngineBatch& batch) override;
   base::Status flush() override;
   std::optional<std::string> durable_meta(std::string_view key) override;
+  base::Result<std::unique_ptr<kv::EngineSnapshot>> snapshot() override;
+  base::Result<std::unique_ptr<kv::IncomingEngine>> begin_install() override;
+  base::Status install(std::unique_ptr<kv::IncomingEngine> incoming) override;
 
  private:
-  RocksEngine() = default;
-  rocksdb::ColumnFamilyHandle* family(kv::Space space) const {
-    return families_[static_cast<std::size_t>(space)];
-  }
+  explicit RocksEngine(std::string path) : path_(std::move(path)) {}
+  std::string incoming_path() const { return path_ + ".incoming"; }
 
-  std::unique_ptr<rocksdb::DB> db_;
-  std::vector<rocksdb::ColumnFamilyHandle*> families_;  // by space; owned, closed before db_
+  const std::string path_;
+  std::mutex instance_mutex_;  // of instance_, which install() replaces
+  std::shared_ptr<RocksInstance> instance_;
 };
 
 }  // namespace storage

@@ -47,7 +47,7 @@ Status RocksLog::append_once(std::span<const raft::PersistRequest> requests) {
   if (!plan) return plan.status();
   const std::vector<RowChange> changes = plan->changes(tail_.last());
   // From here on nobody may load what is about to be overwritten.
-  if (plan->truncate_from) tail_.truncate(*plan->truncate_from);
+  plan->make_room(tail_);
   lock.unlock();
 
   if (Status status = write_synced(changes, "write to the log"); !status.is_ok()) return status;
@@ -60,7 +60,11 @@ Status RocksLog::append_once(std::span<const raft::PersistRequest> requests) {
   if (plan->hard_state) hard_state_ = *plan->hard_state;
   if (Status status = watermark_->write(plan->after, hard_state_); !status.is_ok()) return status;
   // Term and vote are durable twice before anything is answered (DESIGN section 5.3).
-  return plan->hard_state ? watermark_->sync() : Status::ok();
+  if (plan->hard_state) {
+    if (Status status = watermark_->sync(); !status.is_ok()) return status;
+  }
+  if (plan->restart) cut_entries_.set_first(plan->restart->index.next());
+  return plan->end_quarantine ? remove_quarantine(options_.member_directory) : Status::ok();
 }
 
 /// One batch, one sync, with a claim in front.

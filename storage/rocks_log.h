@@ -111,7 +111,7 @@ class RocksLog final : public LogStore {
   LogTail tail_;      // guarded by mutex_; truncated before, extended after its rows are durable
   Claim durable_;     // guarded by mutex_
 
-  std::atomic<bool> quarantined_{false};
+  std::atomic<bool> quarantined_{false};  // at some time of this opening: its evidence stays
   std::atomic<std::uint64_t> syncs_{0};
   std::atomic<std::uint64_t> size_bytes_{0};
 };

@@ -36,12 +36,6 @@ rocksdb::Status open_database(const std::string& path, rocksdb::Env* env,
   return status;
 }
 
-Status remove_directory(const std::string& path) {
-  std::error_code error;
-  std::filesystem::remove_all(path, error);
-  return error ? file_error("remove", path, error.value()) : Status::ok();
-}
-
 /// Writes a log that holds what is whole into an empty database; the entries are copied from
 /// `source`.
 rocksdb::Status copy_whole(const WholeLog& whole, const raft::HardState& hard_state,

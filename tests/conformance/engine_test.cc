@@ -187,5 +187,111 @@ TYPED_TEST(EngineTest, BehavesLikeAMap) {
   EXPECT_EQ(found, model);
 }
 
+// ---- Snapshots ----
+
+std::vector<kv::EngineRow> rows_of(kv::EngineSnapshot& snapshot, std::size_t limit_bytes) {
+  std::vector<kv::EngineRow> rows;
+  std::optional<kv::EngineCursor> at = kv::EngineCursor();
+  while (at) {
+    auto page = snapshot.read(*at, limit_bytes);
+    CHECK(page.is_ok(), page.status().to_string());
+    EXPECT_FALSE(page->rows.empty() && page->next);
+    rows.insert(rows.end(), page->rows.begin(), page->rows.end());
+    at = page->next;
+  }
+  return rows;
+}
+
+TYPED_TEST(EngineTest, ASnapshotIsOfOneMoment) {
+  for (int i = 0; i < 100; ++i) {
+    this->put(static_cast<Space>(i % 4), "k" + std::to_string(i), std::string(100, 'v'));
+  }
+  auto snapshot = this->engine_->snapshot();
+  ASSERT_TRUE(snapshot.is_ok());
+  const auto before = rows_of(*snapshot.value(), 1000);
+  ASSERT_EQ(before.size(), 100u);
+  for (std::size_t i = 1; i < before.size(); ++i) {
+    EXPECT_TRUE(std::pair(before[i - 1].space, before[i - 1].key) <
+                std::pair(before[i].space, before[i].key))
+        << "by space, then by key";
+  }
+  EngineBatch batch;
+  batch.remove(before.front().space, before.front().key);
+  batch.put(Space::kLatest, "later", "x");
+  this->commit(batch);
+  ASSERT_TRUE(this->engine_->flush().is_ok());
+  EXPECT_EQ(rows_of(*snapshot.value(), 1), before) << "row by row";
+  EXPECT_EQ(rows_of(*snapshot.value(), 1 << 20), before) << "in one page";
+  EXPECT_EQ(this->get(Space::kLatest, "later"), "x");
+}
+
+TYPED_TEST(EngineTest, AnEmptyEngineHasAnEmptySnapshot) {
+  auto snapshot = this->engine_->snapshot();
+  ASSERT_TRUE(snapshot.is_ok());
+  EXPECT_TRUE(rows_of(*snapshot.value(), 100).empty());
+}
+
+TYPED_TEST(EngineTest, AnInstalledStoreTakesThePlaceOfAllRows) {
+  for (int i = 0; i < 50; ++i) this->put(Space::kLatest, "old" + std::to_string(i), "x");
+  ASSERT_TRUE(this->engine_->flush().is_ok());
+  this->put(Space::kMeta, "unflushed", "x");
+  auto abandoned = this->engine_->begin_install();
+  ASSERT_TRUE(abandoned.is_ok());
+  ASSERT_TRUE(abandoned.value()->add({{Space::kLatest, "never", "x"}}).is_ok());
+  abandoned->reset();
+  auto incoming = this->engine_->begin_install();
+  ASSERT_TRUE(incoming.is_ok());
+  ASSERT_TRUE(
+      incoming.value()->add({{Space::kLatest, "a", "1"}, {Space::kHistory, "b", "2"}}).is_ok());
+  ASSERT_TRUE(incoming.value()->add({{Space::kMeta, "position", "7"}}).is_ok());
+  EXPECT_EQ(incoming.value()->get(Space::kHistory, "b").value(), "2");
+  EXPECT_EQ(incoming.value()->get(Space::kHistory, "c").value(), std::nullopt);
+  this->put(Space::kLatest, "meanwhile", "x");
+  ASSERT_TRUE(incoming.value()->finish().is_ok());
+  ASSERT_TRUE(this->engine_->install(std::move(incoming.value())).is_ok());
+  const auto check = [&] {
+    EXPECT_EQ(this->scan(Space::kLatest, "", ""), (Rows{{"a", "1"}}));
+    EXPECT_EQ(this->scan(Space::kHistory, "", ""), (Rows{{"b", "2"}}));
+    EXPECT_EQ(this->engine_->durable_meta("position"), "7") << "durable at once";
+    EXPECT_EQ(this->engine_->durable_meta("unflushed"), std::nullopt);
+  };
+  check();
+  // It survives an end without a flush, and can be written to.
+  this->engine_.reset();
+  this->engine_ = this->host_.open();
+  check();
+  this->put(Space::kLatest, "next", "x");
+  EXPECT_EQ(this->get(Space::kLatest, "next"), "x");
+}
+
+TYPED_TEST(EngineTest, WhatWasNotInstalledIsGoneAtTheNextOpening) {
+  this->put(Space::kLatest, "old", "x");
+  ASSERT_TRUE(this->engine_->flush().is_ok());
+  {
+    auto incoming = this->engine_->begin_install();
+    ASSERT_TRUE(incoming.is_ok());
+    ASSERT_TRUE(incoming.value()->add({{Space::kLatest, "new", "x"}}).is_ok());
+    ASSERT_TRUE(incoming.value()->finish().is_ok());
+  }
+  this->engine_.reset();
+  this->engine_ = this->host_.open();
+  EXPECT_EQ(this->scan(Space::kLatest, "", ""), (Rows{{"old", "x"}}));
+}
+
+TEST(RocksEngineInstall, ASnapshotOfTheOldStateSaysThatItIsGone) {
+  RocksEngineHost host;
+  auto engine = host.open();
+  EngineBatch batch;
+  batch.put(Space::kLatest, "old", "x");
+  ASSERT_TRUE(engine->commit(batch).is_ok());
+  auto snapshot = engine->snapshot();
+  ASSERT_TRUE(snapshot.is_ok());
+  auto incoming = engine->begin_install();
+  ASSERT_TRUE(incoming.is_ok());
+  ASSERT_TRUE(incoming.value()->finish().is_ok());
+  ASSERT_TRUE(engine->install(std::move(incoming.value())).is_ok());
+  EXPECT_EQ(snapshot.value()->read({}, 100).status().code(), base::Code::kUnavailable);
+}
+
 }  // namespace
 }  // namespace conformance

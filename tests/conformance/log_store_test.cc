@@ -317,6 +317,61 @@ TYPED_TEST(LogStoreTest, ALogCanRestartBehindAnEntryOfTheState) {
   this->expect_contents(written);
 }
 
+TYPED_TEST(LogStoreTest, ASnapshotRestartsTheLogWhateverItHeld) {
+  for (const auto& payloads : {std::vector<std::string>(), std::vector<std::string>{"a", "b"}}) {
+    this->fill(5);
+    const Index index(this->writer_->last().value + 15);
+    this->append(this->writer_->restart(index, Term(1), ChainHash{99}, payloads));
+    EXPECT_EQ(this->log_->load(Index(1), Index(1), 100).status().code(), Code::kInvalidArgument);
+    const LogWriter written = *this->writer_;
+    const Ordinal before = this->writer_->ordinal();
+    this->reopen();
+    this->expect_contents(written);
+    EXPECT_GE(this->log_->contents().ordinal, before);
+    // And it goes on, below what the old log held too.
+    this->append(this->writer_->append({"next"}));
+    const LogWriter more = *this->writer_;
+    this->reopen();
+    this->expect_contents(more);
+  }
+}
+
+TYPED_TEST(LogStoreTest, ARestartInTheMiddleOfABatchLeavesOnlyWhatFollowsIt) {
+  this->fill(3);
+  std::vector<raft::PersistRequest> requests;
+  requests.push_back(this->writer_->append({"before"}));
+  requests.push_back(this->writer_->restart(Index(2), Term(1), ChainHash{7}, {"three", "four"}));
+  requests.push_back(this->writer_->overwrite(Index(4), {"another four", "five"}));
+  ASSERT_TRUE(this->log_->append(requests).is_ok());
+  const auto loaded = this->log_->load(Index(3), Index(5), 10000);
+  ASSERT_TRUE(loaded.is_ok()) << loaded.status().to_string();
+  ASSERT_EQ(loaded->size(), 3u);
+  EXPECT_EQ(loaded.value()[1]->payload, "another four");
+  const LogWriter written = *this->writer_;
+  this->reopen();
+  this->expect_contents(written);
+}
+
+TYPED_TEST(LogStoreTest, ACutThatComesAfterARestartIsNone) {
+  this->fill(5);
+  this->append(this->writer_->restart(Index(20), Term(1), ChainHash{9}, {"x", "y"}));
+  ASSERT_TRUE(this->log_->cut(Index(3), Term(1), ChainHash{1}).is_ok());
+  const LogWriter written = *this->writer_;
+  this->reopen();
+  this->expect_contents(written);
+}
+
+TYPED_TEST(LogStoreTest, AQuarantineThatEndsIsGoneForGood) {
+  this->fill(3);
+  ASSERT_TRUE(this->log_->quarantine("lost").is_ok());
+  this->reopen();
+  ASSERT_TRUE(this->log_->contents().quarantine.has_value());
+  this->append(this->writer_->end_quarantine());
+  const LogWriter written = *this->writer_;
+  this->reopen();
+  this->expect_contents(written);
+}
+
 TYPED_TEST(LogStoreTest, ARequestOfAnOlderTermIsFenced) {
   this->fill(2);
   auto old = this->writer_->append({"from an older leader"});

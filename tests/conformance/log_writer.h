@@ -65,6 +65,22 @@ class LogWriter {
     request.hard_state = raft::HardState{term, vote, {7, 77}};
     return request;
   }
+  /// As after an installed snapshot, with these entries behind it.
+  raft::PersistRequest restart(base::Index index, base::Term term, base::ChainHash hash,
+                               const std::vector<std::string>& payloads) {
+    previous_ = {term, hash, 0};
+    metas_.clear();
+    first_ = index.next();
+    raft::PersistRequest request = append(payloads);
+    request.restart = raft::LogStart{index, term, hash};
+    return request;
+  }
+  /// A quarantine that is over.
+  raft::PersistRequest end_quarantine() {
+    raft::PersistRequest request = vote(term_, base::MemberId(2));
+    request.end_quarantine = true;
+    return request;
+  }
   void cut(base::Index through) {
     previous_ = meta(through);
     metas_.erase(metas_.begin(),

@@ -82,6 +82,17 @@ class MapEngine final : public Engine {
     return found == rows.end() ? std::optional<std::string>() : found->second;
   }
 
+  // Snapshots are the affair of the engines in storage/ and of tests/conformance.
+  base::Result<std::unique_ptr<EngineSnapshot>> snapshot() override {
+    return base::Status(base::Code::kUnsupported, "no snapshots here");
+  }
+  base::Result<std::unique_ptr<IncomingEngine>> begin_install() override {
+    return base::Status(base::Code::kUnsupported, "no snapshots here");
+  }
+  base::Status install(std::unique_ptr<IncomingEngine>) override {
+    return {base::Code::kUnsupported, "no snapshots here"};
+  }
+
   bool fail_reads = false;
   bool fail_commits = false;
   int commits = 0;

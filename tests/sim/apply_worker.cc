@@ -43,6 +43,13 @@ void ApplyWorker::flush() {
   push(FlushWork{});
 }
 
+void ApplyWorker::freeze(std::function<void(kv::StateSnapshot)> take) {
+  push(FreezeWork{std::move(take)});
+}
+void ApplyWorker::install(std::unique_ptr<kv::IncomingEngine> store, raft::SnapshotMeta snapshot) {
+  push(InstallWork{std::move(store), std::move(snapshot)});
+}
+
 base::Index ApplyWorker::durable_applied() const {
   const auto position = machine_->durable_position();
   return position ? position->applied : base::Index();
@@ -80,10 +87,22 @@ void ApplyWorker::serve() {
     }
     return completions_.read_done(read_work->request, std::move(result), machine_->position());
   }
+  if (auto* install_work = std::get_if<InstallWork>(&work)) return serve_install(*install_work);
+  if (auto* freeze_work = std::get_if<FreezeWork>(&work)) {
+    return freeze_work->take(std::move(machine_->snapshot().value()));
+  }
   if (base::Status status = machine_->flush(); !status.is_ok()) {
     failed_ = true;
     completions_.fatal(status);
   }
+}
+
+void ApplyWorker::serve_install(InstallWork& work) {
+  if (base::Status status = machine_->install(std::move(work.store)); !status.is_ok()) {
+    failed_ = true;
+    return completions_.fatal(status);
+  }
+  completions_.installed(std::move(work.snapshot), machine_->position());
 }
 
 void ApplyWorker::serve_slice(ApplyWork& work) {

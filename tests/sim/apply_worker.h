@@ -18,6 +18,7 @@ namespace sim {
 struct ApplyCompletions {
   std::function<void(std::vector<raft::EntryPtr>, std::vector<kv::Reply>, kv::Position)> applied;
   std::function<void(std::uint64_t, base::Result<kv::TransactionResult>, kv::Position)> read_done;
+  std::function<void(raft::SnapshotMeta, kv::Position)> installed;
   std::function<void(const base::Status&)> fatal;
   /// To the checks: these were handed over, so they are committed.
   std::function<void(const std::vector<raft::EntryPtr>&)> handed;
@@ -41,6 +42,8 @@ class ApplyWorker : public server::ApplyPort {
   void read(std::uint64_t request, kv::Transaction transaction) override;
   void flush() override;
   base::Index durable_applied() const override;
+  void freeze(std::function<void(kv::StateSnapshot)> take);
+  void install(std::unique_ptr<kv::IncomingEngine> store, raft::SnapshotMeta snapshot);
 
   /// The fault was healed: what hung goes on.
   void wake();
@@ -57,13 +60,21 @@ class ApplyWorker : public server::ApplyPort {
     kv::Transaction transaction;
   };
   struct FlushWork {};
-  using Work = std::variant<ApplyWork, ReadWork, FlushWork>;
+  struct FreezeWork {
+    std::function<void(kv::StateSnapshot)> take;
+  };
+  struct InstallWork {
+    std::unique_ptr<kv::IncomingEngine> store;
+    raft::SnapshotMeta snapshot;
+  };
+  using Work = std::variant<ApplyWork, ReadWork, FlushWork, FreezeWork, InstallWork>;
   static constexpr std::uint64_t kSkipped = 40;  // the index that skip_entry leaves out
 
   void push(Work work);
   void schedule();
   void serve();
   void serve_slice(ApplyWork& work);
+  void serve_install(InstallWork& work);
 
   EventQueue& queue_;
   base::Random& random_;

@@ -112,6 +112,17 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
   Synced& log = nodes_[number].synced;
   for (const auto& request : requests) {
     nodes_[number].ordinal = std::max(nodes_[number].ordinal, request.ordinal);
+    if (request.restart) {
+      if (request.restart->index > ledger_.last()) {
+        journal_.violation(show(number) + " begins its log anew above what is committed");
+      }
+      log = {request.restart->index, {}};
+    }
+    if (request.end_quarantine) {
+      Node& node = nodes_[number];
+      node.quarantined = node.lost_data = false;
+      node.before_loss = {};
+    }
     if (request.truncate_from) {
       if (*request.truncate_from <= log.before) {
         journal_.violation(show(number) + " truncates below what it had cut");

@@ -30,6 +30,7 @@ struct Node::Process {
   const std::shared_ptr<bool> alive = std::make_shared<bool>(true);
   std::unique_ptr<LogDisk> log;
   std::unique_ptr<ApplyWorker> apply;
+  std::unique_ptr<SnapshotWorker> snapshots;
   std::unique_ptr<server::Replica> replica;
   std::vector<std::function<void()>> inbox;  // of a pause
   std::map<std::uint64_t, Answer> answers;
@@ -119,9 +120,12 @@ void Node::make_process(std::unique_ptr<storage::MemoryLog> log,
   process_->apply = std::make_unique<ApplyWorker>(
       *surroundings_.queue, random_, apply_behaviour_, std::move(machine),
       options_.mistakes.skip_entry && number_ == 0, apply_completions());
+  process_->snapshots = std::make_unique<SnapshotWorker>(*surroundings_.queue, random_,
+                                                         *process_->apply, snapshot_completions());
   process_->replica = std::make_unique<server::Replica>(
       replica, core, std::move(recovered), position,
-      server::ReplicaPorts{process_->log.get(), process_->apply.get(), this, this, this});
+      server::ReplicaPorts{process_->log.get(), process_->apply.get(), process_->snapshots.get(),
+                           this, this, this});
 }
 
 void Node::crash(Crash how) {
@@ -324,9 +328,28 @@ ApplyCompletions Node::apply_completions() {
   completions.handed = [this](const std::vector<raft::EntryPtr>& entries) {
     surroundings_.checks->committed(number_, entries);
   };
+  completions.installed = [this](raft::SnapshotMeta snapshot, kv::Position position) {
+    surroundings_.checks->applied(number_, position);
+    surroundings_.journal->mix({7, number_, position.applied.value, position.digest});
+    surroundings_.journal->count("snapshot installed");
+    post([this, snapshot = std::move(snapshot), position = std::move(position)] {
+      turn([&] { process_->replica->snapshot_installed(snapshot, position); });
+    });
+  };
   completions.fatal = [this](const base::Status& status) {
     surroundings_.journal->violation("node " + std::to_string(number_) +
                                      ": apply failed: " + status.to_string());
+  };
+  return completions;
+}
+
+SnapshotCompletions Node::snapshot_completions() {
+  SnapshotCompletions completions;
+  completions.read = [this](raft::SnapshotRead read) {
+    post([this, read = std::move(read)] { turn([&] { process_->replica->snapshot_read(read); }); });
+  };
+  completions.stored = [this](std::uint64_t id, bool ok) {
+    post([this, id, ok] { turn([&] { process_->replica->snapshot_stored(id, ok); }); });
   };
   return completions;
 }

@@ -19,6 +19,7 @@
 #include "tests/sim/journal.h"
 #include "tests/sim/log_disk.h"
 #include "tests/sim/options.h"
+#include "tests/sim/snapshot_worker.h"
 
 namespace sim {
 
@@ -98,6 +99,7 @@ class Node : private server::Transport, private server::ClientPort, private serv
                     std::unique_ptr<kv::StateMachine> machine, raft::Recovered recovered);
   LogCompletions log_completions();
   ApplyCompletions apply_completions();
+  SnapshotCompletions snapshot_completions();
   template <class Work>
   void turn(Work work);
   /// At once, or once a pause ends.

@@ -76,8 +76,8 @@ bool Simulation::converged() {
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     Node& node = cluster_.node(i);
     if (!node.running()) return false;
-    if (node.lost_data()) continue;  // it waits for its repair
     const auto status = node.status();
+    if (status.core.quarantined || status.core.needs_snapshot) return false;
     if (status.position.applied != checks_.ledger().last() ||
         status.core.last != checks_.ledger().last() || status.pending_requests > 0) {
       return false;
