@@ -13,9 +13,13 @@ Member::Member(base::MemberId id, const raft::Configuration& configuration,
   core.seed = id.value;
   raft::Recovered recovered;
   recovered.configuration = configuration;
-  replica_ = std::make_unique<Replica>(
-      options, core, recovered, position_,
-      ReplicaPorts{.log = this, .apply = this, .transport = this, .clients = this, .trace = this});
+  replica_ = std::make_unique<Replica>(options, core, recovered, position_,
+                                       ReplicaPorts{.log = this,
+                                                    .apply = this,
+                                                    .snapshots = this,
+                                                    .transport = this,
+                                                    .clients = this,
+                                                    .trace = this});
 }
 
 void Member::apply(std::vector<raft::EntryPtr> entries, base::Ordinal) {
@@ -110,6 +114,7 @@ bool Members::deliver() {
     messages.swap(member->sent);
     for (auto& message : messages) {
       any = true;
+      if (!by_id_.contains(message.to)) continue;  // a member that was never started
       Member& to = *by_id_.at(message.to);
       if (isolated_[member.get()] || isolated_[&to]) continue;
       to.replica().receive(std::move(message));

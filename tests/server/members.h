@@ -16,6 +16,7 @@ namespace server::testing {
 /// One replica and its ports.
 class Member : public LogPort,
                public ApplyPort,
+               public SnapshotPort,
                public Transport,
                public ClientPort,
                public TraceSink {
@@ -43,6 +44,13 @@ class Member : public LogPort,
   void read(std::uint64_t request, kv::Transaction) override;
   void flush() override { ++flushes; }
   base::Index durable_applied() const override { return durable; }
+  // SnapshotPort
+  void read(raft::SnapshotReadRequest request) override { snapshot_reads.push_back(request); }
+  void drop(base::MemberId peer) override { snapshot_drops.push_back(peer); }
+  void store(raft::SnapshotStoreRequest request) override {
+    snapshot_stores.push_back(std::move(request));
+  }
+  void install(raft::SnapshotMeta snapshot) override { installs.push_back(std::move(snapshot)); }
   // Transport, ClientPort, TraceSink
   void send(raft::Message message) override { sent.push_back(std::move(message)); }
   void members_changed(const raft::Configuration& now) override { members = now; }
@@ -65,6 +73,10 @@ class Member : public LogPort,
   std::vector<std::string> quarantines;
   std::deque<std::variant<std::vector<raft::EntryPtr>, Read>> applies;
   std::vector<Read> reads;  // all that were given to apply
+  std::vector<raft::SnapshotReadRequest> snapshot_reads;
+  std::vector<base::MemberId> snapshot_drops;
+  std::vector<raft::SnapshotStoreRequest> snapshot_stores;
+  std::vector<raft::SnapshotMeta> installs;
   std::deque<raft::Message> sent;
   raft::Configuration members;  // as last told
   std::map<std::uint64_t, RequestOutcome> finished;

@@ -366,5 +366,170 @@ TEST(Replica, ADrainedMemberDoesNotCampaignAgain) {
   }
 }
 
+// ---- Membership ----
+
+MemberChange change(MemberChangeKind kind, const std::string& name) {
+  MemberChange asked;
+  asked.kind = kind;
+  asked.name = name;
+  return asked;
+}
+
+TEST(Replica, AChangeOfTheMembershipIsAnsweredOnceItIsInForce) {
+  Members members(3);
+  Member& leader = members.elect();
+  members.tick();
+  auto add = change(MemberChangeKind::kAdd, "n4");
+  add.id = base::MemberId(4);
+  add.peer_address = "127.0.0.1:7004";
+  leader.apply_hangs = true;
+  leader.replica().change_members(1, add);
+  members.settle();
+  EXPECT_FALSE(leader.finished.contains(1)) << "answered before it was applied";
+  leader.apply_hangs = false;
+  members.settle();
+  ASSERT_TRUE(leader.finished.contains(1));
+  ASSERT_EQ(code_of(leader, 1), Code::kOk);
+  ASSERT_NE(leader.finished[1].members, nullptr);
+  EXPECT_EQ(leader.finished[1].members->learners.at(0).peer_address, "127.0.0.1:7004");
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_NE(members.at(i).members.find(base::MemberId(4)), nullptr) << "the transport is told";
+  }
+  // Once more, since requests are repeated; a list; and what is wrong with a request.
+  leader.replica().change_members(2, add);
+  leader.replica().change_members(3, {});
+  leader.replica().change_members(4, change(MemberChangeKind::kPromote, "nobody"));
+  EXPECT_EQ(code_of(leader, 2), Code::kOk);
+  EXPECT_EQ(leader.finished[3].members->ids().size(), 4u);
+  EXPECT_EQ(code_of(leader, 4), Code::kInvalidArgument);
+  Member& follower = follower_of(members, leader);
+  follower.replica().change_members(5, {});
+  EXPECT_EQ(code_of(follower, 5), Code::kNotLeader);
+}
+
+TEST(Replica, ARemovalIsAnsweredOnceTheJointConfigurationIsLeft) {
+  Members members(3);
+  Member& leader = members.elect();
+  members.tick();
+  Member& gone = follower_of(members, leader);
+  const std::string id =
+      base::to_hex(gone.status()
+                       .core.configuration.ids()
+                       .at(&gone == &members.at(0) ? 0 : (&gone == &members.at(1) ? 1 : 2))
+                       .value);
+  leader.replica().change_members(1, change(MemberChangeKind::kRemove, id));
+  leader.replica().change_members(2, change(MemberChangeKind::kRemove, "other"));
+  members.settle();
+  ASSERT_TRUE(leader.finished.contains(1));
+  EXPECT_EQ(code_of(leader, 1), Code::kOk);
+  EXPECT_FALSE(leader.finished[1].members->joint());
+  EXPECT_EQ(leader.finished[1].members->voters.size(), 2u);
+  EXPECT_EQ(code_of(leader, 2), Code::kUnavailable) << "one at a time";
+}
+
+TEST(Replica, MovingTheLeaderIsAnsweredByWhoLeadsThen) {
+  Members members(3);
+  Member& leader = members.elect();
+  for (int i = 0; i < 10; ++i) members.tick();
+  Member& heir = follower_of(members, leader);
+  const auto ids = leader.status().core.configuration.ids();
+  const std::string id =
+      base::to_hex(ids.at(&heir == &members.at(0) ? 0 : (&heir == &members.at(1) ? 1 : 2)).value);
+  leader.replica().move_leader(1, id);
+  leader.replica().move_leader(2, "nobody");
+  for (int i = 0; i < 20; ++i) members.tick();
+  EXPECT_TRUE(heir.leads());
+  ASSERT_TRUE(leader.finished.contains(1));
+  EXPECT_EQ(code_of(leader, 1), Code::kOk);
+  EXPECT_EQ(code_of(leader, 2), Code::kInvalidArgument);
+  heir.replica().move_leader(3, id);
+  EXPECT_EQ(code_of(heir, 3), Code::kOk) << "it leads already";
+}
+
+// ---- Snapshots ----
+
+/// A log that is far too large is cut though a member lacks what goes; then a snapshot is asked
+/// for.
+TEST(Replica, CutsBeyondAMemberThatIsAwayAndSendsItASnapshot) {
+  ReplicaOptions options;
+  options.log_bytes = 1000;
+  Members members(3, options);
+  Member& leader = members.elect();
+  Member& away = follower_of(members, leader);
+  members.isolate(away, true);
+  std::uint64_t request = 100;
+  const auto write = [&](int count) {
+    for (int i = 0; i < count; ++i) leader.replica().write(++request, std::string(100, 'x'));
+    leader.replica().pump();
+    members.settle();
+  };
+  write(20);
+  leader.log_bytes = 3000;
+  leader.durable = leader.status().core.applied;
+  for (int i = 0; i < 210; ++i) members.tick();
+  ASSERT_EQ(leader.cuts.size(), 1u);
+  EXPECT_LE(leader.cuts[0].through, Index(2)) << "what it has; it may come back soon";
+  leader.replica().log_cut(leader.cuts[0].through);
+  leader.log_bytes = 5000;
+  for (int i = 0; i < 210 && leader.cuts.size() == 1; ++i) members.tick();
+  ASSERT_EQ(leader.cuts.size(), 2u);
+  const auto core = leader.status().core;
+  EXPECT_GT(leader.cuts.back().through, Index(2));
+  EXPECT_LT(leader.cuts.back().through, core.last.previous()) << "the newest part stays";
+  leader.replica().log_cut(leader.cuts.back().through);
+  members.isolate(away, false);
+  for (int i = 0; i < 100 && leader.snapshot_reads.empty(); ++i) members.tick();
+  ASSERT_FALSE(leader.snapshot_reads.empty());
+}
+
+/// The log must not restart while a cut of it is under way.
+TEST(Replica, AnInstalledSnapshotWaitsForACutThatIsInFlight) {
+  ReplicaOptions options;
+  options.log_bytes = 10;
+  Members members(3, options);
+  Member& leader = members.elect();
+  for (int i = 0; i < 10; ++i) leader.replica().write(100 + static_cast<std::uint64_t>(i), "x");
+  leader.replica().pump();
+  members.settle();
+  Member& follower = follower_of(members, leader);
+  follower.log_bytes = 100;
+  follower.durable = follower.status().core.applied;
+  for (int i = 0; i < 210 && follower.cuts.empty(); ++i) members.tick();
+  ASSERT_FALSE(follower.cuts.empty());
+
+  const auto core = leader.status().core;
+  raft::Message message;
+  message.from = core.leader;
+  message.to = members.at(&follower == &members.at(0) ? 0 : 1)
+                   .status()
+                   .core.configuration.ids()
+                   .at(&follower == &members.at(0) ? 0 : 1);
+  message.incarnation = base::Incarnation(1000 + core.leader.value);
+  message.opening = {1, core.leader.value};
+  message.term = core.term;
+  raft::InstallSnapshot body;
+  body.transfer = 1;
+  body.snapshot = {Index(1000), core.term, base::ChainHash{77}, base::HybridTime(1ULL << 60),
+                   raft::encode(core.configuration)};
+  body.data = std::make_shared<const std::string>("all of it");
+  body.done = true;
+  message.body = body;
+  follower.replica().receive(message);
+  ASSERT_EQ(follower.snapshot_stores.size(), 1u);
+  follower.replica().snapshot_stored(follower.snapshot_stores[0].id, true);
+  ASSERT_EQ(follower.installs.size(), 1u);
+  kv::Position position;
+  position.applied = Index(1000);
+  position.term = core.term;
+  follower.persists.clear();
+  follower.replica().snapshot_installed(body.snapshot, position);
+  EXPECT_TRUE(follower.persists.empty()) << "the log restarts while it is cut";
+  follower.replica().log_cut(follower.cuts.back().through);
+  ASSERT_EQ(follower.persists.size(), 1u);
+  ASSERT_TRUE(follower.persists[0].restart.has_value());
+  EXPECT_EQ(follower.persists[0].restart->index, Index(1000));
+  EXPECT_EQ(follower.status().position.applied, Index(1000));
+}
+
 }  // namespace
 }  // namespace server

@@ -323,13 +323,40 @@ struct DiskFixture {
   Posts posts;
   Stamp stamp;
   LogSink lines{{.node = "n1", .level = LogLevel::kError, .fd = -1}};
-  DiskThread disk{store, posts.post(), posts.fatal(), stamp, lines};
+  /// The state into which snapshots are installed.
+  std::unique_ptr<kv::StateMachine> machine =
+      kv::StateMachine::open(std::make_unique<storage::MemoryEngine>()).value();
+  DiskThread disk{store,        [this] { return machine->begin_install(); },
+                  posts.post(), posts.fatal(),
+                  stamp,        lines};
   std::thread thread;
 
   void start() {
     thread = std::thread([this] { disk.run(); });
   }
   ~DiskFixture() {
+    disk.stop();
+    if (thread.joinable()) thread.join();
+  }
+};
+
+/// A disk thread whose snapshots go into the state of an apply thread.
+struct SnapshotReceiver {
+  explicit SnapshotReceiver(ApplyFixture& into)
+      : disk(
+            store, [&into] { return into.apply.begin_install(); }, posts.post(), posts.fatal(),
+            stamp, lines) {}
+  ScriptedLog store;
+  Posts posts;
+  Stamp stamp;
+  LogSink lines{{.node = "n2", .level = LogLevel::kError, .fd = -1}};
+  DiskThread disk;
+  std::thread thread;
+
+  void start() {
+    thread = std::thread([this] { disk.run(); });
+  }
+  ~SnapshotReceiver() {
     disk.stop();
     if (thread.joinable()) thread.join();
   }
@@ -376,6 +403,54 @@ TEST(DiskThread, AFailedLoadIsAnEmptyOneUnlessTheLogIsCorrupt) {
   ASSERT_TRUE(corrupt.posts.wait_for_fatal());
   corrupt.thread.join();
   EXPECT_TRUE(corrupt.posts.events().empty());
+}
+
+TEST(DiskThread, ASnapshotGoesFromOneStateToAnother) {
+  ApplyFixture from;
+  from.apply.apply({from.open_session(), from.put(1, "v")}, {1, 1});
+  DiskFixture sender;
+  from.apply.freeze([&](kv::StateSnapshot frozen) {
+    sender.disk.send_snapshot(base::MemberId(2), std::move(frozen));
+  });
+  from.start();
+  sender.start();
+  ASSERT_TRUE(sender.posts.wait_for(1));
+  const auto read = std::get<raft::SnapshotRead>(sender.posts.events()[0]);
+  ASSERT_NE(read.data, nullptr);
+  EXPECT_EQ(read.peer, base::MemberId(2));
+  EXPECT_EQ(read.snapshot.index, Index(2));
+  EXPECT_TRUE(read.done);
+
+  ApplyFixture to;
+  SnapshotReceiver receiver(to);
+  receiver.disk.store_snapshot({5, read.snapshot, 0, read.data, true});
+  receiver.disk.take_snapshot([&](std::unique_ptr<kv::IncomingEngine> store) {
+    to.apply.install(std::move(store), read.snapshot);
+  });
+  receiver.start();
+  ASSERT_TRUE(receiver.posts.wait_for(1));
+  EXPECT_EQ(std::get<SnapshotStoredEvent>(receiver.posts.events()[0]).id, 5u);
+  EXPECT_TRUE(std::get<SnapshotStoredEvent>(receiver.posts.events()[0]).ok);
+  to.start();
+  ASSERT_TRUE(to.posts.wait_for(1));
+  EXPECT_EQ(std::get<SnapshotInstalledEvent>(to.posts.events()[0]).position.applied, Index(2));
+  to.apply.read(10, get_k());
+  ASSERT_TRUE(to.posts.wait_for(2));
+  EXPECT_EQ(value_of(to.posts.events().back()), "v");
+  EXPECT_EQ(to.apply.durable_applied(), Index(2));
+}
+
+TEST(DiskThread, ADamagedChunkEndsTheTransferAndNotTheNode) {
+  DiskFixture fixture;
+  fixture.disk.store_snapshot({1, {}, 0, std::make_shared<const std::string>("damaged"), false});
+  fixture.disk.store_snapshot({2, {}, 1, std::make_shared<const std::string>("late"), false});
+  fixture.disk.read_snapshot({base::MemberId(3), Index(7), 0});
+  fixture.start();
+  ASSERT_TRUE(fixture.posts.wait_for(3));
+  EXPECT_FALSE(std::get<SnapshotStoredEvent>(fixture.posts.events()[0]).ok);
+  EXPECT_FALSE(std::get<SnapshotStoredEvent>(fixture.posts.events()[1]).ok);
+  EXPECT_EQ(std::get<raft::SnapshotRead>(fixture.posts.events()[2]).data, nullptr);
+  EXPECT_TRUE(fixture.posts.fatal_status().is_ok());
 }
 
 TEST(DiskThread, AFailedWriteIsFinal) {
