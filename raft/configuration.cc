@@ -31,6 +31,7 @@ void put(std::string& out, const std::vector<Member>& members) {
     put(out, member.peer_address);
     put(out, member.client_address);
     put(out, member.promote ? 1 : 0, 1);
+    put(out, member.replaced.value, 8);
   }
 }
 
@@ -69,6 +70,7 @@ class Reader {
         const std::uint64_t promote = number(1);
         ok_ = ok_ && promote <= 1;
         member.promote = promote == 1;
+        member.replaced = Incarnation(number(8));
       }
       ok_ = ok_ && member.id && (found.empty() || found.back().id < member.id);
       found.push_back(std::move(member));

@@ -25,7 +25,8 @@ struct Member {
   std::string name = {};
   std::string peer_address = {};
   std::string client_address = {};
-  bool promote = false;  // a learner that becomes a voter by itself once it has caught up
+  bool promote = false;       // a learner that becomes a voter by itself once it has caught up
+  Incarnation replaced = {};  // the directory whose place it takes: it is not to be bound again
   bool operator==(const Member&) const = default;
 };
 

@@ -263,10 +263,10 @@ struct CoreStatus {
   std::string stall_reason;
   bool quarantined = false;
   std::string quarantine_reason;
-  bool failed = false;          // after PersistFailed
-  bool no_member = false;       // left out by a committed configuration, or so the others say
-  bool can_read = false;        // leader with an entry of its own term committed
-  bool needs_snapshot = false;  // the log begins above the state: nothing is applied
+  bool failed = false;           // after PersistFailed
+  bool no_member = false;        // left out by a committed configuration, or so the others say
+  bool can_read = false;         // leader with an entry of its own term committed
+  bool needs_snapshot = false;   // the log begins above the state: nothing is applied
   std::string step_down_reason;  // why leadership was last given up; empty if never
   std::uint64_t leader_changes = 0;
   Configuration configuration;

@@ -40,7 +40,9 @@ void Core::Impl::configuration_changed() {
     if (id == options_.self) continue;
     const auto [at, added] = peers_.try_emplace(id);
     if (added) {
-      if (const auto known = strangers_.extract(id)) at->second = known.mapped();
+      const auto known = strangers_.extract(id);
+      const Incarnation bound = configuration().find(id)->incarnation;
+      if (known && bound && known.mapped().incarnation == bound) at->second = known.mapped();
     }
     if (Leader* lead = leader()) lead->progress.try_emplace(id, Progress(log_.last().next()));
   }
@@ -68,7 +70,8 @@ Peer* Core::Impl::find_peer(const Message& message) {
     return nullptr;
   }
   Peer& peer = peers_.at(message.from);
-  const bool bound = !member->incarnation || member->incarnation == message.incarnation;
+  const bool bound = member->incarnation ? member->incarnation == message.incarnation
+                                         : member->replaced != message.incarnation;
   if (bound || leads) return &peer;
   refuse(message, RefusalReason::kUnknownIncarnation, peer);
   return nullptr;
@@ -148,8 +151,10 @@ void Core::Impl::tick_membership() {
     const Peer& peer = peers_.at(learner.id);
     Configuration next = configuration();
     const auto at = place_of(next.learners, learner.id);
-    if (!learner.incarnation && peer.heard && !peer.refused) {
+    const bool known = peer.heard && !peer.refused && peer.incarnation != learner.replaced;
+    if (!learner.incarnation && known) {
       at->incarnation = peer.incarnation;
+      at->replaced = Incarnation();
       trace(TraceKind::kConfigurationBound, log_.last().next(), learner.id);
     } else if (learner.promote && caught_up(learner)) {
       Member voter = *at;

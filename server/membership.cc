@@ -75,7 +75,7 @@ Result<Configuration> replace(Configuration next, const MemberChange& change, Me
   }
   erase(next.voters, member.id);
   erase(next.learners, member.id);
-  member.incarnation = base::Incarnation();
+  if (member.incarnation) member.replaced = std::exchange(member.incarnation, base::Incarnation());
   member.promote = true;
   set_addresses(change, member);
   insert(next.learners, std::move(member));

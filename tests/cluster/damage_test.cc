@@ -1,6 +1,6 @@
 // Damage to the log of a stopped node: a torn tail that nobody was told of starts; synced data that
-// is lost or altered is noticed, and the node gives up its vote and says so, while the cluster goes
-// on. What each single byte does is tried in tests/storage.
+// is lost or altered is noticed, and the node gives up its vote and says so, until the others have
+// made it whole. What each single byte does is tried in tests/storage.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -75,8 +75,11 @@ class Damage : public testing::Test {
     expect_that_the_cluster_goes_on();
   }
 
+  /// With one of the two sound ones down nobody can make it whole, and it is no majority with the
+  /// other.
   void expect_quarantine() {
     const std::set<std::string> before = evidence();
+    nodes_.kill(other());
     restart();
     std::optional<client::MemberStatus> status;
     const bool answers = wait_until(15000 * time_scale(), [&] {
@@ -94,9 +97,30 @@ class Damage : public testing::Test {
     EXPECT_TRUE(wait_until(5000 * time_scale(), lives)) << "its loop turns, whatever it lost";
     EXPECT_GT(evidence().size(), before.size()) << "what was found is kept";
     expect_that_people_are_told();
-    expect_that_the_cluster_goes_on();
-    expect_no_vote();
+    const Ended put = nodes_.holdfast({"put", "without", "majority"});
+    EXPECT_TRUE(put.exit_code == 4 || put.exit_code == 5) << put.exit_code;
     restart_and_expect_that_it_remembers();
+    expect_repair();
+  }
+
+  std::size_t other() const { return (victim_ + 1) % nodes_.size(); }
+
+  /// Both others are back, and people write: it counts again, and what it lost is there.
+  void expect_repair() {
+    Writers writers({.endpoints = nodes_.endpoints(), .prefix = "later/"});
+    nodes_.start(other());
+    const auto well = [&] {
+      const auto now = nodes_.status(victim_);
+      return now && now->ready && !now->quarantined;
+    };
+    EXPECT_TRUE(wait_until(20000 * time_scale(), well)) << "nobody repairs it";
+    writers.stop();
+    EXPECT_NE(nodes_.log(victim_).find("quarantine-ended"), std::string::npos);
+    expect_that_the_cluster_goes_on();
+    nodes_.kill(other());
+    expect_that_the_cluster_goes_on();
+    for (const auto& wrong : compare_with_cluster(writers.history(), "later/", nodes_.endpoints()))
+      ADD_FAILURE() << wrong;
   }
 
   /// The files that were kept for people to look at.
@@ -116,6 +140,7 @@ class Damage : public testing::Test {
     const auto json = nlohmann::json::parse(told.out, nullptr, false);
     ASSERT_FALSE(json.is_discarded()) << told.out << told.err;
     for (const auto& member : json["members"]) {
+      if (member["name"] == nodes_.name(other())) continue;  // it is down
       const bool damaged = member["name"] == nodes_.name(victim_);
       EXPECT_EQ(member["quarantined"].get<bool>(), damaged) << told.out;
       EXPECT_TRUE(!damaged || member["reason"] != "") << told.out;
@@ -133,17 +158,6 @@ class Damage : public testing::Test {
     EXPECT_EQ(nodes_.holdfast({"get", "after"}).out, "damage\n");
     for (const auto& wrong : compare_with_cluster(history_, "w/", nodes_.endpoints()))
       ADD_FAILURE() << wrong;
-  }
-
-  /// With one of the two sound ones down, the quarantined one is no majority with the other.
-  void expect_no_vote() {
-    const std::size_t other = (victim_ + 1) % nodes_.size();
-    nodes_.kill(other);
-    const Ended put = nodes_.holdfast({"put", "without", "majority"});
-    EXPECT_TRUE(put.exit_code == 4 || put.exit_code == 5) << put.exit_code;
-    nodes_.start(other);
-    const auto again = [&] { return nodes_.holdfast({"put", "with", "majority"}).exit_code == 0; };
-    EXPECT_TRUE(wait_until(20000 * time_scale(), again));
   }
 
   void restart_and_expect_that_it_remembers() {
@@ -177,30 +191,30 @@ TEST_F(Damage, ATornTailThatWasNeverSyncedStarts) {
   expect_well();
 }
 
-TEST_F(Damage, AByteThatRottedIsNoticed) {
+TEST_F(Damage, AByteThatRottedIsNoticedAndRepaired) {
   bytes_[used_ / 2] = static_cast<char>(bytes_[used_ / 2] ^ 0x20);
   overwrite(newest_, bytes_);
   expect_quarantine();
 }
 
-TEST_F(Damage, AZeroedBlockIsNoticed) {
+TEST_F(Damage, AZeroedBlockIsNoticedAndRepaired) {
   const std::size_t block = used_ / 2 / 4096 * 4096;
   std::fill_n(bytes_.begin() + static_cast<std::ptrdiff_t>(block), 4096, '\0');
   overwrite(newest_, bytes_);
   expect_quarantine();
 }
 
-TEST_F(Damage, ATruncatedFileIsNoticed) {
+TEST_F(Damage, ATruncatedFileIsNoticedAndRepaired) {
   overwrite(newest_, bytes_.substr(0, used_ / 2));
   expect_quarantine();
 }
 
-TEST_F(Damage, AMissingFileIsNoticed) {
+TEST_F(Damage, AMissingFileIsNoticedAndRepaired) {
   fs::remove(newest_);
   expect_quarantine();
 }
 
-TEST_F(Damage, AMissingWatermarkIsNoticed) {
+TEST_F(Damage, AMissingWatermarkIsNoticedAndRepaired) {
   ASSERT_TRUE(fs::remove(nodes_.data_dir(victim_) + "/member/watermark"));
   expect_quarantine();
 }

@@ -39,9 +39,26 @@ Nodes::Nodes(std::size_t count, std::vector<std::string> flags)
   }
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint16_t* mine = &ports.value()[3 * i];
-    nodes_.push_back({"n" + std::to_string(i + 1), mine[0], mine[1], mine[2], {}, -1});
+    nodes_.push_back({"n" + std::to_string(i + 1), mine[0], mine[1], mine[2], {}, -1, false});
   }
   for (std::size_t i = 0; i < count; ++i) start(i);
+}
+
+std::size_t Nodes::join() {
+  const std::size_t i = nodes_.size();
+  auto ports = playground::free_ports(3, random_number());
+  if (!ports.is_ok()) {
+    ADD_FAILURE() << ports.status().to_string();
+    return i;
+  }
+  const auto& mine = ports.value();
+  nodes_.push_back({"n" + std::to_string(i + 1), mine[0], mine[1], mine[2], {}, -1, true});
+  start(i);
+  return i;
+}
+
+std::string Nodes::peer_address(std::size_t i) const {
+  return local(nodes_[i].peer_port);
 }
 
 Nodes::~Nodes() {
@@ -72,6 +89,7 @@ std::vector<std::string> Nodes::arguments(std::size_t i) const {
                                     "--allow-faults",
                                     "--time-scale",
                                     std::to_string(time_scale())};
+  if (node.joins) words.push_back("--join");
   words.insert(words.end(), flags_.begin(), flags_.end());
   return words;
 }

@@ -26,6 +26,11 @@ class Nodes {
   std::size_t size() const { return nodes_.size(); }
   /// Requires: it does not run.
   void start(std::size_t i);
+  /// One more node, which waits to be added; its index. It runs when this returns.
+  std::size_t join();
+  /// What `member add` needs.
+  std::string peer_address(std::size_t i) const;
+  std::string client_address(std::size_t i) const { return endpoint(i); }
   /// SIGKILL, and awaited. Nothing happens to one that does not run.
   void kill(std::size_t i);
   /// SIGTERM. Returns the exit code; -1 if it does not end within timeout_ms, and kills it then.
@@ -67,6 +72,7 @@ class Nodes {
     std::uint16_t client_port = 0, peer_port = 0, http_port = 0;
     client::ctl::playground::ProcessId process;  // none while it does not run
     int exit_code = -1;
+    bool joins = false;
   };
   std::string log_path(std::size_t i) const;
   std::string endpoint(std::size_t i) const;

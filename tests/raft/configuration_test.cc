@@ -106,6 +106,7 @@ TEST(Configuration, EncodesAndDecodes) {
   Configuration configuration{members({1, 2, ~0ull}), members({1, 3}), members({7})};
   configuration.voters[1].incarnation = Incarnation();
   configuration.learners[0].promote = true;
+  configuration.learners[0].replaced = Incarnation(77);
   configuration.learners[0].client_address = std::string(1024, 'a');
   EXPECT_EQ(decode_configuration(encode(configuration)), configuration);
   EXPECT_EQ(decode_configuration(encode(Configuration())), Configuration());

@@ -267,7 +267,9 @@ TEST_F(Membership, AnotherDataDirectoryUnderAnOldIdIsNoMemberUntilItReplacesTheO
   EXPECT_TRUE(cluster_->has_traced(leader_, TraceKind::kPeerRefused));
   // Replaced: out as a voter, in as a learner that is bound anew and promoted.
   Configuration next = without(victim);
-  insert(next.learners, learner(victim, true));
+  Member replacement = learner(victim, true);
+  replacement.replaced = configuration().find(MemberId(victim))->incarnation;
+  insert(next.learners, replacement);
   EXPECT_EQ(change(next), base::Code::kOk);
   cluster_->run(150);
   EXPECT_TRUE(votes(victim));
@@ -277,6 +279,41 @@ TEST_F(Membership, AnotherDataDirectoryUnderAnOldIdIsNoMemberUntilItReplacesTheO
   ASSERT_NE(other, leader_);
   cluster_->crash(other == victim ? other % 3 + 1 : other);
   expect_commits();
+}
+
+/// The leader still remembers the old directory when its replacement is asked for.
+TEST_F(Membership, TheDirectoryThatIsReplacedIsNotBoundAgain) {
+  start(3);
+  const std::uint64_t victim = leader_ % 3 + 1;
+  Configuration next = without(victim);
+  Member replacement = learner(victim, true);
+  replacement.replaced = configuration().find(MemberId(victim))->incarnation;
+  insert(next.learners, replacement);
+  EXPECT_EQ(change(next), base::Code::kOk);
+  cluster_->run(150);
+  EXPECT_FALSE(votes(victim)) << "it is the old one that still speaks";
+  EXPECT_FALSE(configuration().find(MemberId(victim))->incarnation);
+  cluster_->wipe(victim);
+  cluster_->restart(victim);
+  cluster_->run(150);
+  EXPECT_TRUE(votes(victim));
+  EXPECT_EQ(configuration().find(MemberId(victim))->incarnation,
+            cluster_->node(victim).options.incarnation);
+}
+
+/// A member that was removed comes back under its name with another directory.
+TEST_F(Membership, AMemberThatIsAddedAgainIsBoundAnew) {
+  start(3);
+  const std::uint64_t victim = leader_ % 3 + 1;
+  EXPECT_EQ(change(without(victim)), base::Code::kOk);
+  cluster_->run(60);
+  cluster_->wipe(victim);
+  EXPECT_EQ(change(with_learner(victim, true)), base::Code::kOk);
+  cluster_->run(30);
+  EXPECT_FALSE(configuration().find(MemberId(victim))->incarnation) << "not heard from yet";
+  cluster_->restart(victim);
+  cluster_->run(150);
+  EXPECT_TRUE(votes(victim));
 }
 
 TEST_F(Membership, ARemovedMemberIsToldAndLeadsNobodyAstray) {

@@ -65,7 +65,10 @@ TEST(MemberChange, ReplaceMakesAVoterALearnerThatIsBoundAnew) {
   EXPECT_EQ(next->voters.size(), 2u);
   ASSERT_EQ(next->learners.size(), 1u);
   EXPECT_FALSE(next->learners[0].incarnation);
+  EXPECT_EQ(next->learners[0].replaced, base::Incarnation(102));
   EXPECT_TRUE(next->learners[0].promote);
+  EXPECT_EQ(apply_change(next.value(), change(Kind::kReplace, "n2", "new:1")).value(), next.value())
+      << "asked again before it was heard from";
   EXPECT_EQ(next->learners[0].peer_address, "new:1");
   EXPECT_EQ(next->learners[0].name, "n2");
   const raft::Configuration alone{{member(1)}, {}, {}};
