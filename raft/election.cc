@@ -190,6 +190,8 @@ bool Core::Impl::asks_at_once(const Message& message, const RequestVote& body) c
          body.last_index == log_.last() && body.last_term == log_.last_term();
 }
 
+/// Whoever is no voter as far as it knows answers too: the candidate's configuration may be newer,
+/// and it is the candidate who knows whose vote counts (thesis section 4.1).
 void Core::Impl::on_message(const Message& message, const RequestVote& body) {
   if (body.quarantined) {
     reply(message, RequestVoteReply{true, false, log_.last(), log_.last_term()});
@@ -198,8 +200,6 @@ void Core::Impl::on_message(const Message& message, const RequestVote& body) {
   std::string why;
   if (quarantined_) {
     why = "quarantined";
-  } else if (!is_voter()) {
-    why = "not a voter";
   } else if (!up_to_date(body)) {
     why = "its log ends before ours";
   } else if (body.pre_vote) {
@@ -255,13 +255,15 @@ void Core::Impl::leave_when_caught_up() {
       commit_ == log_.last() && (!next || lead->progress.at(next).match() == log_.last());
   const bool late = lead->leaving_ticks >= options_.election_ticks;
   if (!caught_up && next && !late) return;
-  if (!caught_up && lead->heir) {
-    trace(TraceKind::kTransferAborted, Index(), lead->heir, "it has not caught up in time");
-    lead->leaving.reset();
-    lead->heir = MemberId();
-    return;
-  }
+  if (!caught_up && lead->heir) return abort_transfer("it has not caught up in time");
   give_up_leadership(std::string(*lead->leaving), next);
+}
+
+void Core::Impl::abort_transfer(const std::string& why) {
+  Leader& lead = *leader();
+  trace(TraceKind::kTransferAborted, Index(), lead.heir, why);
+  lead.leaving.reset();
+  lead.heir = MemberId();
 }
 
 void Core::Impl::on(const TransferLeadership& transfer) {

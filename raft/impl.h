@@ -217,6 +217,7 @@ class Core::Impl {
   void give_up_leadership(const std::string& why, MemberId next);
   void abandon(Leader& leader, const std::string& why);
   void leave_when_caught_up();
+  void abort_transfer(const std::string& why);
   MemberId successor() const;
   bool may_succeed(const Member& voter) const;
   void review_health();

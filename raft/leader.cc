@@ -79,9 +79,11 @@ void Core::Impl::replicate_all() {
   for (const auto& [id, peer] : peers_) replicate(id);
 }
 
-/// Sends what the follower's window takes.
+/// Sends what the follower's window takes. Nothing to one that has just left the configuration.
 void Core::Impl::replicate(MemberId peer) {
-  Progress& progress = leader()->progress.at(peer);
+  const auto found = leader()->progress.find(peer);
+  if (found == leader()->progress.end()) return;
+  Progress& progress = found->second;
   while (progress.may_send(options_.window_messages, options_.window_bytes)) {
     const bool nothing_left = progress.next() > log_.last();
     if (progress.state() == Progress::State::kReplicate && nothing_left) return;

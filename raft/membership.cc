@@ -31,8 +31,11 @@ void Core::Impl::configuration_changed() {
       ++at;
       continue;
     }
-    if (leader() != nullptr) end_snapshot(at->first, "it is no member any more");
-    if (Leader* lead = leader()) lead->progress.erase(at->first);
+    if (Leader* lead = leader()) {
+      end_snapshot(at->first, "it is no member any more");
+      lead->progress.erase(at->first);
+      if (lead->heir == at->first) abort_transfer("it is no member any more");
+    }
     stranger(at->first) = at->second;
     at = peers_.erase(at);
   }

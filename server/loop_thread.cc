@@ -1,6 +1,9 @@
 #include "server/loop_thread.h"
 
+#include <kj/exception.h>
+
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "server/clock.h"
@@ -91,9 +94,22 @@ class LoopThread::Turn : private LogPort,
   }
 
  private:
+  /// What is thrown in a turn would vanish in the promise that runs it, and leave a replica that
+  /// has done half of a step: a bug like any other.
   template <class Work>
   void turn(Work work) {
     CHECK(!turning_, "a port called back from within a turn");
+    try {
+      run_turn(std::move(work));
+    } catch (const kj::Exception& exception) {
+      CHECK(false, exception.getDescription().cStr());
+    } catch (const std::exception& exception) {
+      CHECK(false, exception.what());
+    }
+  }
+
+  template <class Work>
+  void run_turn(Work work) {
     turning_ = true;
     const std::uint64_t now = boot_ms();
     peers_.stamps->loop.at_ms.store(now, std::memory_order_relaxed);

@@ -18,8 +18,9 @@ struct Faults {
   bool crashes = false;
   bool stalls = false;
   bool cuts_log = false;
-  bool cuts_deep = false;    // whoever lacks it: snapshots must help
-  bool loses_state = false;  // a crash may take all of the state with it
+  bool cuts_deep = false;        // whoever lacks it: snapshots must help
+  bool loses_state = false;      // a crash may take all of the state with it
+  bool changes_members = false;  // members come, go, are replaced, and leadership is moved
   bool loses = false;  // a crash may take synced data with it, of a minority, and the node knows
 };
 
@@ -35,6 +36,7 @@ class Walk {
   std::uint64_t leaders() const { return leaders_.size(); }
   std::uint64_t reads() const { return reads_; }
   std::uint64_t snapshots() const { return snapshots_; }
+  std::uint64_t changes() const { return changes_; }
 
   void run(int steps) {
     for (int i = 0; i < steps && !::testing::Test::HasFailure(); ++i) {
@@ -76,8 +78,11 @@ class Walk {
       client(id);
     } else if (what < 44) {
       rare(id);
+    } else if (what < 46 && faults_.changes_members) {
+      change_members(id);
     }
     for (int i = 0; i < 2; ++i) network();
+    if (faults_.changes_members && random_.chance(50)) replace();
   }
 
   /// Loss, duplication, reordering.
@@ -135,6 +140,74 @@ class Walk {
     if (what == 9 && faults_.stalls) cluster_.node(id).hang_apply = random_.chance(4);
     if (what == 10 && faults_.stalls) {
       cluster_.step(id, SelfAssessment{!random_.chance(4), "the detectors say so"});
+    }
+  }
+
+  static void insert(std::vector<Member>& members, const Member& member) {
+    members.push_back(member);
+    std::sort(members.begin(), members.end(),
+              [](const Member& a, const Member& b) { return a.id < b.id; });
+  }
+
+  /// What an operator may ask of whoever says that it leads.
+  void change_members(std::uint64_t id) {
+    const CoreStatus status = cluster_.status(id);
+    if (status.role != Role::kLeader || status.configuration.joint()) return;
+    Configuration next = status.configuration;
+    const std::uint64_t what = random_.below(6);
+    if (what == 0) {
+      cluster_.step(id, TransferLeadership{1'000'000 + ++payloads_, MemberId(any())});
+      return;
+    }
+    if (what <= 2 && cluster_.size() < 9) {
+      const std::uint64_t fresh = cluster_.size() + 1;
+      cluster_.join(fresh);
+      cluster_.node(fresh).lazy_flush = true;
+      Member learner{MemberId(fresh)};
+      learner.promote = !random_.chance(4);
+      insert(next.learners, learner);
+    } else {
+      remove_some(next);
+    }
+    for (const Member& learner : status.configuration.learners) {
+      if (!learner.incarnation || !random_.chance(6)) continue;
+      std::erase_if(next.learners, [&](const Member& each) { return each.id == learner.id; });
+    }
+    cluster_.change(id, next);
+    ++changes_;
+  }
+
+  /// One or two at once, so that the sets of voters differ widely; half of them to be replaced.
+  void remove_some(Configuration& next) {
+    for (std::uint64_t left = random_.between(1, 2); left > 0 && next.voters.size() > 2; --left) {
+      const std::size_t at = random_.below(next.voters.size());
+      const Member gone = next.voters[at];
+      next.voters.erase(next.voters.begin() + static_cast<long>(at));
+      if (random_.chance(2)) continue;
+      Member learner{gone.id};
+      learner.promote = true;
+      learner.replaced = gone.incarnation;
+      insert(next.learners, learner);
+      replaced_.insert(gone.id.value);
+    }
+  }
+
+  /// Whoever was replaced begins anew with an empty directory, once nobody counts on the old one.
+  void replace() {
+    const std::uint64_t leader = cluster_.leader();
+    if (leader == 0) return;
+    const CoreStatus status = cluster_.status(leader);
+    if (!status.can_read || status.configuration_index > status.commit) return;
+    for (const std::uint64_t id : std::set<std::uint64_t>(replaced_)) {
+      const Member* member = status.configuration.find(MemberId(id));
+      const Incarnation old = cluster_.node(id).options.incarnation;
+      if (member == nullptr || member->incarnation || member->replaced != old) continue;
+      cluster_.wipe(id);
+      cluster_.node(id).applied_entries.clear();
+      cluster_.node(id).disk.first_configuration = Configuration();
+      applied_[id] = 0;
+      cluster_.restart(id);
+      replaced_.erase(id);
     }
   }
 
@@ -231,12 +304,22 @@ class Walk {
       cluster_.step(id, SelfAssessment{true, ""});
     }
     cluster_.run(100);
+    if (faults_.changes_members) {
+      replace();
+      cluster_.run(200);
+    }
     const std::uint64_t leader = cluster_.elect();
     ASSERT_NE(leader, 0u);
     cluster_.propose(leader, "the last");
     cluster_.run(100);
     check();
+    const Configuration members = cluster_.status(leader).configuration;
+    EXPECT_FALSE(members.joint()) << "a change is never left half done";
     for (std::uint64_t id = 1; id <= cluster_.size(); ++id) {
+      // Who was removed gets nothing more, nor does a directory that another one replaces.
+      const Member* member = members.find(MemberId(id));
+      if (member == nullptr || member->incarnation != cluster_.node(id).options.incarnation)
+        continue;
       ASSERT_FALSE(cluster_.node(id).applied_entries.empty());
       EXPECT_EQ(cluster_.node(id).applied_entries.back()->payload, "the last") << "member " << id;
       EXPECT_FALSE(cluster_.status(id).quarantined) << "member " << id << " is whole again";
@@ -252,6 +335,8 @@ class Walk {
   std::map<std::uint64_t, std::size_t> floors_;     // by read: what was committed when it was asked
   std::set<std::uint64_t> isolated_;
   std::set<std::uint64_t> lost_;
+  std::set<std::uint64_t> replaced_;  // asked for; the old directory still runs
+  std::uint64_t changes_ = 0;
   std::uint64_t payloads_ = 0;
   std::uint64_t reads_ = 0;
   std::uint64_t snapshots_ = 0;
@@ -264,7 +349,7 @@ std::uint64_t walks() {
 }
 
 void walk(Faults faults) {
-  std::uint64_t committed = 0, leaders = 0, reads = 0, snapshots = 0;
+  std::uint64_t committed = 0, leaders = 0, reads = 0, snapshots = 0, changes = 0;
   for (std::uint64_t seed = 1; seed <= walks() && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Walk each(seed, seed % 4 == 0 ? 5 : 3, faults);
@@ -273,10 +358,11 @@ void walk(Faults faults) {
     leaders += each.leaders();
     reads += each.reads();
     snapshots += each.snapshots();
+    changes += each.changes();
   }
   // The walks lead somewhere: a walk in which nothing happens proves nothing.
-  std::printf("%lu walks: %lu entries, %lu leaders, %lu reads, %lu snapshots\n", walks(), committed,
-              leaders, reads, snapshots);
+  std::printf("%lu walks: %lu entries, %lu leaders, %lu reads, %lu snapshots, %lu changes\n",
+              walks(), committed, leaders, reads, snapshots, changes);
   EXPECT_TRUE(!faults.cuts_deep || snapshots > walks() / 2) << snapshots;
   EXPECT_GT(committed, 10 * walks());
   EXPECT_GT(leaders, 2 * walks());
@@ -300,6 +386,16 @@ TEST(Random, Snapshots) {
 }
 TEST(Random, SnapshotsAndLostStates) {
   walk(Faults{.crashes = true, .cuts_log = true, .cuts_deep = true, .loses_state = true});
+}
+TEST(Random, Membership) {
+  walk(Faults{.crashes = true, .changes_members = true});
+}
+TEST(Random, MembershipAndSnapshots) {
+  walk(Faults{.crashes = true,
+              .stalls = true,
+              .cuts_log = true,
+              .cuts_deep = true,
+              .changes_members = true});
 }
 TEST(Random, LostData) {
   walk(Faults{.crashes = true, .cuts_log = true, .cuts_deep = true, .loses = true});
