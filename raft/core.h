@@ -36,6 +36,8 @@ struct Options {
   std::size_t cache_bytes = 16 << 20;        // entries kept in memory beyond what must be
   std::size_t uncommitted_bytes = 32 << 20;  // above it proposals are refused: kOverloaded
   std::size_t unapplied_bytes = 64 << 20;    // above it a follower takes in no entries for a while
+  /// A member whose log is behind fetches what it lacks before it stands for election again.
+  bool pull_before_candidacy = true;
   /// Reactions of promise 5, switched off only by tests that prove that they are needed.
   bool step_down_on_stall = true;
   bool withdraw_support = true;

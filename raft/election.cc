@@ -7,6 +7,12 @@
 #include "raft/names.h"
 
 namespace raft {
+namespace {
+
+/// Between two times that a member gives way to the same candidate, in election timeouts.
+constexpr std::uint32_t kGiveWayTimeouts = 4;
+
+}  // namespace
 
 void Core::Impl::set_hard_state(const HardState& hard_state) {
   hard_state_ = hard_state;
@@ -87,6 +93,7 @@ void Core::Impl::become_leader() {
 
 void Core::Impl::tick_election() {
   if (Follower* each = follower()) ++each->silent_ticks;
+  for (auto& [id, ticks] : gave_way_ticks_) ++ticks;
   std::uint32_t* resend = nullptr;
   if (auto* candidate = std::get_if<PreCandidate>(&role_)) resend = &candidate->resend_ticks;
   if (auto* candidate = std::get_if<Candidate>(&role_)) resend = &candidate->resend_ticks;
@@ -159,6 +166,7 @@ void Core::Impl::on_message(const Message& message, const RequestVoteReply& body
     pre->answered.insert(message.from);
     if (counts && message.term == term().next()) pre->granted.insert(message.from);
     count_votes();
+    if (std::holds_alternative<PreCandidate>(role_)) consider_pull(message, body);
   } else if (!body.pre_vote && real != nullptr) {
     real->answered.insert(message.from);
     if (counts) real->granted[message.from] = message.incarnation;
@@ -217,6 +225,7 @@ void Core::Impl::on_message(const Message& message, const RequestVote& body) {
   trace(granted ? TraceKind::kVoteGranted : TraceKind::kVoteRefused, Index(), message.from,
         body.pre_vote ? (granted ? "pre-vote" : "pre-vote: " + why) : why);
   if (granted && !body.pre_vote) {
+    gave_way_ticks_.erase(message.from);
     if (!hard_state_.vote) set_hard_state({term(), message.from, message.opening});
     if (follower() == nullptr) become_follower(term(), MemberId(), "voted for another");
     reset_election_timer();
@@ -229,13 +238,22 @@ void Core::Impl::on_message(const Message& message, const RequestVote& body) {
   if (granted && body.pre_vote) {
     // It answers for the term that was asked about, which nobody is in yet.
     outgoing_.back().message.term = message.term;
-    // Who grants gives way, also with the timer: the request that will follow needs a sync first.
-    if (std::holds_alternative<PreCandidate>(role_)) become_follower(term(), MemberId(), "");
-    election_timeout_ = std::max(election_timeout_, election_ticks_ + options_.heartbeat_ticks);
+    give_way(message.from);
   }
 }
 
 // ---- Giving up ----
+
+/// Who grants gives way, also with the timer: the request that will follow needs a sync first. Not
+/// again and again: a member that hears nobody would ask for ever, and keep those from their own
+/// election who could win it.
+void Core::Impl::give_way(MemberId candidate) {
+  const auto [at, first] = gave_way_ticks_.try_emplace(candidate, 0);
+  if (!first && at->second < kGiveWayTimeouts * options_.election_ticks) return;
+  at->second = 0;
+  if (std::holds_alternative<PreCandidate>(role_)) become_follower(term(), MemberId(), "");
+  election_timeout_ = std::max(election_timeout_, election_ticks_ + options_.heartbeat_ticks);
+}
 
 /// In memory alone: no disk, no apply and no answer is needed (DESIGN promise 5).
 void Core::Impl::give_up_leadership(const std::string& why, MemberId next) {

@@ -16,6 +16,7 @@ bool Core::Impl::adopt_leader(const Message& message) {
   const auto* pre = std::get_if<PreCandidate>(&role_);
   if (pre != nullptr && pre->forsaken == message.from) return true;
   no_member_to_.clear();
+  gave_way_ticks_.clear();
   if (follower() == nullptr || follower()->leader != message.from) {
     become_follower(term(), message.from, "");
   }
@@ -60,7 +61,7 @@ void Core::Impl::on_message(const Message& message, const AppendEntries& body) {
   told_cut_floor_ = body.cut_floor;
   // Only committed entries count, since those drain without any more messages.
   if (unapplied_bytes_ > options_.unapplied_bytes) return;
-  if (!sound(message, body)) {
+  if (!sound(message.term, body)) {
     trace(TraceKind::kDiverged, body.previous_index, message.from, "entries that break the chain");
     return;
   }
@@ -75,14 +76,14 @@ void Core::Impl::on_message(const Message& message, const AppendEntries& body) {
   reply(message, std::move(answer), false, match);
 }
 
-/// Whether the entries follow from one another and could come from a leader of this term.
-bool Core::Impl::sound(const Message& message, const AppendEntries& body) const {
+/// Whether the entries follow from one another and could come from a leader of this term or before.
+bool Core::Impl::sound(Term latest, const AppendEntries& body) const {
   Index expected = body.previous_index.next();
   Term term_before = body.previous_term;
   ChainHash hash_before = body.previous_hash;
   for (const EntryPtr& entry : body.entries) {
     if (entry == nullptr || entry->index != expected || entry->term < term_before ||
-        entry->term > message.term || chain_hash(hash_before, *entry) != entry->hash) {
+        entry->term > latest || chain_hash(hash_before, *entry) != entry->hash) {
       return false;
     }
     if (entry->kind == EntryKind::kConfiguration && !decode_configuration(entry->payload)) {

@@ -33,10 +33,20 @@ struct Follower {
   bool withdrawn = false;          // support was withdrawn from `leader`: it makes no progress
   std::uint32_t silent_ticks = 0;  // since `leader` was heard and supported
 };
+/// Entries that are fetched from a log that is ahead.
+struct PullInProgress {
+  MemberId from;
+  Index agreed;                    // both logs are believed to be equal up to here
+  std::vector<EntryPtr> gathered;  // what follows it there
+  std::size_t bytes = 0;           // of those
+};
 struct PreCandidate {
   std::set<MemberId> granted;
   std::set<MemberId> answered;  // either way: not asked again
-  MemberId forsaken;            // the leader from which support was withdrawn; zero: none
+  MemberId ahead;               // whose log is the furthest ahead of the own; zero: nobody's
+  std::pair<Term, Index> ahead_end;
+  std::optional<PullInProgress> pull;
+  MemberId forsaken;  // the leader from which support was withdrawn; zero: none
   std::uint32_t resend_ticks = 0;
 };
 struct Candidate {
@@ -211,6 +221,7 @@ class Core::Impl {
   bool may_campaign() const;
   bool sticky() const;
   bool up_to_date(const RequestVote& body) const;
+  void give_way(MemberId candidate);
   bool asks_at_once(const Message& message, const RequestVote& body) const;
   bool elects(const std::function<bool(MemberId)>& granted) const;
   void set_hard_state(const HardState& hard_state);
@@ -221,6 +232,12 @@ class Core::Impl {
   MemberId successor() const;
   bool may_succeed(const Member& voter) const;
   void review_health();
+
+  // ---- pull.cc ----
+  void consider_pull(const Message& message, const RequestVoteReply& body);
+  void ask_for_entries();
+  bool follows(const PullInProgress& pull, const PullReply& body) const;
+  void adopt_pulled();
 
   // ---- leader.cc ----
   void tick_leader();
@@ -237,7 +254,7 @@ class Core::Impl {
   // ---- follower.cc ----
   bool adopt_leader(const Message& message);
   bool lacks_progress(const ProgressReport& report) const;
-  bool sound(const Message& message, const AppendEntries& body) const;
+  bool sound(Term latest, const AppendEntries& body) const;
   bool agrees(const Message& message, const AppendEntries& body);
   bool take_entries(const Message& message, const AppendEntries& body);
   void reject(const Message& message, Index previous, Index hint, bool diverged);
@@ -336,6 +353,8 @@ class Core::Impl {
   bool repaired_ = false;  // a quarantine ended in this opening
   bool failed_ = false;
   std::string step_down_reason_;
+  /// Since a pre-vote was given way to; gone once a request for a vote or a leader has followed.
+  std::map<MemberId, std::uint32_t> gave_way_ticks_;
   std::set<MemberId> unknown_to_;    // members that refuse this data directory
   std::set<MemberId> no_member_to_;  // members that say that this one is none
   MemberId noted_leader_;            // as last traced

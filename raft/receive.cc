@@ -134,7 +134,4 @@ void Core::Impl::on_message(const Message& message, const Refusal& body) {
   }
 }
 
-void Core::Impl::on_message(const Message&, const Pull&) {}
-void Core::Impl::on_message(const Message&, const PullReply&) {}
-
 }  // namespace raft

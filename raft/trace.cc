@@ -41,6 +41,8 @@ std::string_view name_of(TraceKind kind) {
       return "peer-refused";
     case TraceKind::kQuarantined:
       return "quarantined";
+    case TraceKind::kPulled:
+      return "pulled";
     case TraceKind::kQuarantineEnded:
       return "quarantine-ended";
     case TraceKind::kDiverged:

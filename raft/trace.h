@@ -27,6 +27,7 @@ enum class TraceKind : std::uint8_t {
   kPeerReset,              // a new opening of peer: what was believed of it is forgotten
   kPeerRefused,            // a peer's opening counts for nothing; detail says why
   kQuarantined,            // this member counts for nothing; detail says why
+  kPulled,                 // entries up to `index` were fetched from peer before a candidacy
   kQuarantineEnded,        // a leader has made it whole up to `index`
   kDiverged,               // equal term, unequal hash at `index`
   kConfigurationBound,     // the cluster's first entry bound the incarnations

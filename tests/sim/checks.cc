@@ -146,21 +146,23 @@ void Checks::cut(std::size_t number, base::Index through) {
   if (through > ledger_.last()) journal_.violation(show(number) + " cuts what is not committed");
 }
 
-void Checks::committed(std::size_t number, const std::vector<raft::EntryPtr>& entries) {
+void Checks::committed(std::size_t number, const std::vector<raft::EntryPtr>& entries,
+                       const raft::Configuration& configuration) {
   for (const auto& entry : entries) {
-    if (ledger_.commit(number, entry) && look_into_disks_) check_majority(*entry);
+    if (ledger_.commit(number, entry) && look_into_disks_) check_majority(*entry, configuration);
   }
 }
 
-void Checks::check_majority(const raft::Entry& entry) {
-  const auto holders = std::count_if(nodes_.begin(), nodes_.end(), [&](const Node& node) {
+/// Who commits first leads, so its configuration is the one that decided, or the last part of it.
+void Checks::check_majority(const raft::Entry& entry, const raft::Configuration& configuration) {
+  const bool decided = configuration.decides([&](const raft::Member& voter) {
+    const Node& node = nodes_.at(voter.id.value - 1);
     const Synced& log = node.quarantined ? node.before_loss : node.synced;
     return log.holds(entry.index, entry.hash);
   });
-  if (static_cast<std::size_t>(holders) <= nodes_.size() / 2) {
+  if (!decided) {
     journal_.violation("index " + std::to_string(entry.index.value) +
-                       " is committed, but synced on " + std::to_string(holders) + " of " +
-                       std::to_string(nodes_.size()) + " only");
+                       " is committed, but not synced on a majority");
   }
 }
 

@@ -19,7 +19,8 @@ enum class Notice : std::uint8_t { kPerhaps, kIfOrdinalFell, kSurely };
 /// Invariants, each a violation when broken, besides those of Ledger:
 /// - one leader a term; a leader's log reaches to everything committed (leader completeness);
 /// - within an opening term, commit and applied do not fall; across openings the term does not;
-/// - what is committed was synced on a majority, each member outside quarantine at the time;
+/// - what is committed was synced on a majority of the voters, of each set of them in a joint
+///   configuration, each member outside quarantine at the time;
 /// - what is acknowledged is committed;
 /// - a node whose synced data was lost on purpose opens in quarantine, and nobody else does.
 class Checks {
@@ -37,7 +38,9 @@ class Checks {
   void observed(std::size_t node, const raft::CoreStatus& status);
   void synced(std::size_t node, const std::vector<raft::PersistRequest>& requests);
   void cut(std::size_t node, base::Index through);
-  void committed(std::size_t node, const std::vector<raft::EntryPtr>& entries);
+  /// `configuration`: in force at the node.
+  void committed(std::size_t node, const std::vector<raft::EntryPtr>& entries,
+                 const raft::Configuration& configuration);
   void applied(std::size_t node, const kv::Position& position);
 
   /// A client was told that its write took effect.
@@ -66,7 +69,7 @@ class Checks {
   };
 
   void check_opening(std::size_t number, const raft::Recovered& recovered);
-  void check_majority(const raft::Entry& entry);
+  void check_majority(const raft::Entry& entry, const raft::Configuration& configuration);
 
   Journal& journal_;
   Ledger ledger_;

@@ -32,7 +32,7 @@ TEST(Mistakes, AcknowledgingBeforeTheSyncIsFound) {
   options.set(Fault::kCrashAll);
   options.mistakes.acknowledge_before_sync = true;
   const std::string found = find_violation(options, 5);
-  EXPECT_NE(found.find("is committed, but synced on"), std::string::npos) << found;
+  EXPECT_NE(found.find("is committed, but not synced on"), std::string::npos) << found;
   expect_sound_without(options, 5);
 }
 

@@ -70,7 +70,12 @@ void Nemesis::inject(Fault fault) {
     case Fault::kCrashSome:
     case Fault::kCrashAll:
     case Fault::kLoseData:
+    case Fault::kLoseState:
       return inject_crash(fault);
+    case Fault::kMembers:
+      return change_members();
+    case Fault::kMoveLeader:
+      return move_leader();
     default:
       return inject_slowness(fault, victim());
   }
@@ -128,6 +133,7 @@ void Nemesis::isolate(std::size_t target) {
 
 void Nemesis::inject_crash(Fault fault) {
   if (fault == Fault::kLoseData) return lose_data(victim());
+  if (fault == Fault::kLoseState) return lose_state(victim());
   if (fault == Fault::kCrashOne) return crash(victim());
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     if (fault == Fault::kCrashAll || random_.chance(2)) crash(i);
@@ -142,11 +148,67 @@ void Nemesis::crash(std::size_t target) {
 void Nemesis::lose_data(std::size_t target) {
   // Before its first entry a cluster needs every member. And only a process that was killed is sure
   // to notice: a power cut may take the watermark with it.
+  const bool another = options_.is_live(Fault::kLoseState) && something_is_lost();
   if (!cluster_.node(target).running() || !checks_.ledger().last() || checks_.lost_data(target) ||
-      !cluster_.may_lose_data())
+      !cluster_.may_lose_data() || another)
     return;
   cluster_.crash(target, Crash::kKill, kShort.draw(random_));
   cluster_.node(target).lose_data(static_cast<Loss>(random_.below(kNoticedLosses)));
+}
+
+/// One loss at a time, of a state or of a log: with more of them nobody might be left who could
+/// lead, or send a snapshot.
+bool Nemesis::something_is_lost() {
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    if (cluster_.node(i).lost_state() || cluster_.node(i).lost_data()) return true;
+  }
+  return false;
+}
+
+void Nemesis::lose_state(std::size_t target) {
+  if (!cluster_.node(target).running() || !checks_.ledger().last() || something_is_lost()) return;
+  cluster_.crash(target, Crash::kKill, kShort.draw(random_));
+  cluster_.node(target).lose_state();
+}
+
+// ---- The membership ----
+
+/// Only those that are there from the beginning come and go; every change is the leader's to make.
+void Nemesis::change_members() {
+  const auto leader = cluster_.leader();
+  if (!leader) return;
+  if (random_.chance(2) && !restore_members()) return;
+  const raft::Configuration now = cluster_.node(*leader).status().core.configuration;
+  if (now.voters.size() < 3) return;
+  server::MemberChange change;
+  change.kind = server::MemberChangeKind::kRemove;
+  change.name = base::to_hex(now.voters[random_.below(now.voters.size())].id.value);
+  cluster_.node(*leader).change_members(change);
+}
+
+bool Nemesis::restore_members() {
+  const auto leader = cluster_.leader();
+  if (!leader) return false;
+  const raft::Configuration now = cluster_.node(*leader).status().core.configuration;
+  if (now.voters.size() == cluster_.size() && !now.joint()) return true;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    if (now.find(Node::id_of(i)) != nullptr) continue;
+    server::MemberChange change;
+    change.kind = server::MemberChangeKind::kAdd;
+    change.id = Node::id_of(i);
+    change.name = base::to_hex(change.id.value);
+    change.peer_address = "simulated:1";
+    cluster_.node(*leader).change_members(change);
+    return false;
+  }
+  return false;
+}
+
+void Nemesis::move_leader() {
+  const auto leader = cluster_.leader();
+  if (!leader) return;
+  const auto to = Node::id_of(random_.below(cluster_.size()));
+  cluster_.node(*leader).move_leader(base::to_hex(to.value));
 }
 
 // ---- One member ----

@@ -17,6 +17,9 @@ class Nemesis {
 
   /// From now on for Options::fault_time; then everything is healed.
   void begin();
+  /// Asks the leader, whoever it is, to take back a member that does not vote. Returns whether all
+  /// do.
+  bool restore_members();
 
  private:
   void next();
@@ -28,6 +31,10 @@ class Nemesis {
   void isolate(std::size_t target);
   void crash(std::size_t target);
   void lose_data(std::size_t target);
+  void lose_state(std::size_t target);
+  bool something_is_lost();
+  void change_members();
+  void move_leader();
   std::size_t victim();
   /// After a while, unless the faults have ended.
   void heal_later(Range after, std::function<void()> heal);

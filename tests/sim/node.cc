@@ -91,6 +91,8 @@ void Node::start() {
                  (recovered->quarantined ? ", quarantined: " + recovered->quarantine_reason : ""));
   }
   surroundings_.checks->opened(number_, recovered.value());
+  // The log goes back far enough: everything is applied again.
+  if (recovered->applied.next() >= recovered->first) lost_state_ = false;
   make_process(std::move(log).value(), std::move(machine).value(), std::move(recovered).value());
   tick();
 }
@@ -198,6 +200,14 @@ bool Node::lose_data(Loss how) {
   surroundings_.journal->line("n" + std::to_string(number_) + " lost synced data, way " +
                               std::to_string(static_cast<int>(how)));
   return true;
+}
+
+void Node::lose_state() {
+  CHECK(!running());
+  state_disk_->wipe();
+  lost_state_ = true;
+  surroundings_.journal->count("loss of the state");
+  surroundings_.journal->line("n" + std::to_string(number_) + " lost its state");
 }
 
 // ---- Turns ----
@@ -326,12 +336,13 @@ ApplyCompletions Node::apply_completions() {
     });
   };
   completions.handed = [this](const std::vector<raft::EntryPtr>& entries) {
-    surroundings_.checks->committed(number_, entries);
+    surroundings_.checks->committed(number_, entries, status().core.configuration);
   };
   completions.installed = [this](raft::SnapshotMeta snapshot, kv::Position position) {
     surroundings_.checks->applied(number_, position);
     surroundings_.journal->mix({7, number_, position.applied.value, position.digest});
     surroundings_.journal->count("snapshot installed");
+    lost_state_ = false;
     post([this, snapshot = std::move(snapshot), position = std::move(position)] {
       turn([&] { process_->replica->snapshot_installed(snapshot, position); });
     });
@@ -380,6 +391,25 @@ void Node::read(kv::Transaction transaction, Answer answer) {
     turn([&] { process_->replica->read(take_in(answer), transaction); });
   });
 }
+void Node::change_members(server::MemberChange change) {
+  post([this, change = std::move(change)] {
+    turn([&] { process_->replica->change_members(take_in(count_answer()), change); });
+  });
+}
+
+void Node::move_leader(std::string to) {
+  post([this, to = std::move(to)] {
+    turn([&] { process_->replica->move_leader(take_in(count_answer()), to); });
+  });
+}
+
+Node::Answer Node::count_answer() {
+  return [this](const server::RequestOutcome& outcome) {
+    surroundings_.journal->count(outcome.status.is_ok() ? "operator's request done"
+                                                        : "operator's request refused");
+  };
+}
+
 void Node::read_serializable(kv::Transaction transaction, Answer answer) {
   post([this, transaction = std::move(transaction), answer = std::move(answer)] {
     turn([&] { process_->replica->read_serializable(take_in(answer), transaction); });

@@ -63,6 +63,8 @@ class Node : private server::Transport, private server::ClientPort, private serv
   /// Requires: running().
   server::ReplicaStatus status() const;
   bool leads() const;
+  /// Until it has been brought back, from the log or by a snapshot.
+  bool lost_state() const { return lost_state_; }
   bool lost_data() const { return surroundings_.checks->lost_data(number_); }
 
   void start();
@@ -71,6 +73,8 @@ class Node : private server::Transport, private server::ClientPort, private serv
   void shut_down();
   /// Requires: not running. False: there was nothing to lose.
   bool lose_data(Loss how);
+  /// Requires: not running.
+  void lose_state();
 
   // From the network.
   void receive(raft::Message message);
@@ -81,6 +85,9 @@ class Node : private server::Transport, private server::ClientPort, private serv
   void write(std::string payload, Answer answer);
   void read(kv::Transaction transaction, Answer answer);
   void read_serializable(kv::Transaction transaction, Answer answer);
+  /// From an operator, who does not wait for the answer. Require: running().
+  void change_members(server::MemberChange change);
+  void move_leader(std::string to);
 
   // Faults.
   void pause();
@@ -108,6 +115,7 @@ class Node : private server::Transport, private server::ClientPort, private serv
   void end_later(Time delay, bool orderly);
   void end_process();
   std::uint64_t take_in(Answer answer);
+  Answer count_answer();
 
   // Transport, ClientPort, TraceSink
   void send(raft::Message message) override { surroundings_.send(std::move(message)); }
@@ -126,6 +134,7 @@ class Node : private server::Transport, private server::ClientPort, private serv
   ApplyBehaviour apply_behaviour_;
   std::int64_t clock_offset_ms_ = 0;
   bool paused_ = false;
+  bool lost_state_ = false;
   std::unique_ptr<Process> process_;
 };
 

@@ -37,8 +37,11 @@ enum class Fault : std::uint8_t {
   kClockOffset,  // a wall clock jumps
   kShutdown,     // an orderly restart
   kLoseData,     // synced log data is lost or altered at a crash, on a minority
+  kLoseState,    // the state is lost at a crash, one member at a time
+  kMembers,      // a member is removed, or becomes a learner, or comes back
+  kMoveLeader,   // leadership is to go elsewhere
 };
-inline constexpr std::size_t kFaults = 18;
+inline constexpr std::size_t kFaults = 21;
 std::string_view name_of(Fault fault);
 
 /// What a node does wrong on purpose, so that the checks can be seen to work.

@@ -13,6 +13,8 @@ namespace {
 
 constexpr Time kCalm = 1 * kSecond;
 constexpr Time kStep = 20 * kMillisecond;
+/// Between an operator's requests to take members back.
+constexpr Time kAsk = 250 * kMillisecond;
 
 }  // namespace
 
@@ -89,10 +91,16 @@ bool Simulation::converged() {
 void Simulation::finish() {
   workload_.stopping = true;
   const Time end = now() + options_.converge_bound;
-  while (!journal_.violation() && !converged() && now() < end) {
+  bool restored = false;
+  Time ask_at = now();
+  while (!journal_.violation() && !(restored && converged()) && now() < end) {
+    if (now() >= ask_at) {
+      restored = nemesis_.restore_members();
+      ask_at = now() + kAsk;
+    }
     run_until(std::max(now() + kStep, queue_.next_at()));
   }
-  if (!journal_.violation() && !converged()) {
+  if (!journal_.violation() && !(restored && converged())) {
     journal_.violation("liveness: the members do not converge within the bound");
   }
   if (!journal_.violation()) read_everything();
