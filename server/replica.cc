@@ -1,6 +1,9 @@
 // The glue between raft::Core and its ports (replica.h). Pure glue: no thread, no clock, no
 // protocol; each input is one step of the core, and each output goes to its port in an order that
 // keeps DESIGN section 6, rules 1 and 2. Loop thread.
+//
+// Long because it is one object: where a request stands, and what may end it, is one table of
+// stages that writes, reads, membership and snapshots share.
 #include "server/replica.h"
 
 #include <algorithm>

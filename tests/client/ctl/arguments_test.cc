@@ -35,6 +35,11 @@ TEST_F(ArgumentsTest, UsageErrorsExitWith2) {
                                                        {"get", "a", "--endpoints", "nonsense"},
                                                        {"get", "a", "--limit", "many"},
                                                        {"put", "--hex", "\\x0", "v"},
+                                                       {"member"},
+                                                       {"member", "add", "n4"},
+                                                       {"member", "remove"},
+                                                       {"member", "rename", "n1"},
+                                                       {"move-leader"},
                                                        {"bench", "scan"},
                                                        {"bench", "put", "--clients", "0"},
                                                        {"bench", "put", "--duration", "never"},
@@ -136,6 +141,31 @@ TEST_F(ArgumentsTest, BenchHasTheIssuesFlags) {
   EXPECT_EQ(parsed.arguments->bench.duration_ms, 10000u);
   EXPECT_EQ(parsed.arguments->bench.value_bytes, 256u);
   EXPECT_EQ(parsed.arguments->bench.key_space, 1000000u);
+}
+
+TEST_F(ArgumentsTest, MembersAndLeadership) {
+  using Kind = MemberChange::Kind;
+  const Parsed add = parse({"member", "add", "n4", "--peer-address", "h:1", "--client-address",
+                            "h:2", "--learner", "--wait"});
+  ASSERT_TRUE(add.arguments.has_value()) << add.text;
+  EXPECT_EQ(add.arguments->verb, Verb::kMember);
+  const MemberChange& change = add.arguments->member.change;
+  EXPECT_EQ(change.kind, Kind::kAdd);
+  EXPECT_EQ(change.name, "n4");
+  EXPECT_EQ(change.peer_address, "h:1");
+  EXPECT_EQ(change.client_address, "h:2");
+  EXPECT_TRUE(change.learner && add.arguments->member.wait);
+  EXPECT_EQ(parse({"member", "list"}).arguments->member.change.kind, Kind::kList);
+  for (const auto& [word, kind] :
+       {std::pair{"promote", Kind::kPromote}, std::pair{"remove", Kind::kRemove},
+        std::pair{"replace", Kind::kReplace}, std::pair{"update", Kind::kUpdate}}) {
+    const Parsed parsed = parse({"member", word, "n1"});
+    ASSERT_TRUE(parsed.arguments.has_value()) << parsed.text;
+    EXPECT_EQ(parsed.arguments->member.change.kind, kind) << word;
+  }
+  const Parsed move = parse({"move-leader", "n2"});
+  EXPECT_EQ(move.arguments->verb, Verb::kMoveLeader);
+  EXPECT_EQ(move.arguments->move_leader_to, "n2");
 }
 
 }  // namespace
