@@ -79,6 +79,7 @@ void Core::Impl::on_message(const Message& message, const InstallSnapshotReply& 
   if (lead == nullptr) return;
   const auto found = lead->transfers.find(message.from);
   if (found == lead->transfers.end() || found->second.id != body.transfer) return;
+  if (!body.index || body.index != found->second.index) return;  // no honest follower says so
   SnapshotTransfer& transfer = found->second;
   transfer.silent_ticks = 0;
   if (body.installed) {

@@ -260,5 +260,24 @@ TEST_F(Snapshot, WhatCannotBeIsRefused) {
   EXPECT_TRUE(caught_up());
 }
 
+TEST_F(Snapshot, AnAnswerForAnotherIndexIsNotBelieved) {
+  heal();
+  const Message chunk = run_to_chunk(1);
+  Message answer = chunk;
+  answer.from = MemberId(behind_);
+  answer.to = MemberId(leader_);
+  answer.incarnation = Incarnation(100 + behind_);
+  answer.opening = cluster_.node(behind_).options.opening;
+  answer.to_opening = cluster_.node(leader_).options.opening;
+  answer.body = InstallSnapshotReply{std::get<InstallSnapshot>(chunk.body).transfer,
+                                     installed_ + 1000, 0, true, ProgressReport()};
+  cluster_.inject(answer);
+  for (const PeerStatus& peer : cluster_.status(leader_).peers) {
+    EXPECT_LE(peer.match, cluster_.status(leader_).last);
+  }
+  cluster_.run(60);
+  EXPECT_TRUE(caught_up());
+}
+
 }  // namespace
 }  // namespace raft::testing
