@@ -28,7 +28,7 @@ raft::Message random_message(base::Random& random) {
     entry->payload = std::string(random.below(300), 'x');
     append.entries.push_back(entry);
   }
-  switch (random.below(8)) {
+  switch (random.below(14)) {
     case 0:
       message.body = raft::RequestVote{};
       break;
@@ -49,6 +49,31 @@ raft::Message random_message(base::Random& random) {
       break;
     case 6:
       message.body = raft::TimeoutNow{};
+      break;
+    case 7: {
+      raft::InstallSnapshot install;
+      install.snapshot.configuration = std::string(random.below(60), 'c');
+      install.data = std::make_shared<const std::string>(random.below(500), 'd');
+      message.body = install;
+      break;
+    }
+    case 8:
+      message.body = raft::InstallSnapshotReply{};
+      break;
+    case 9:
+      message.body = raft::Pull{};
+      break;
+    case 10: {
+      raft::PullReply pulled;
+      pulled.entries = append.entries;
+      message.body = pulled;
+      break;
+    }
+    case 11:
+      message.body = raft::ReadIndexRequest{};
+      break;
+    case 12:
+      message.body = raft::ReadIndexReply{};
       break;
     default:
       message.body = raft::Refusal{};
