@@ -99,6 +99,8 @@ base::Result<std::shared_ptr<RocksInstance>> RocksInstance::open(const std::stri
 
 void RocksInstance::close() {
   if (db == nullptr) return;
+  for (const rocksdb::Snapshot* each : snapshots) db->ReleaseSnapshot(each);
+  snapshots.clear();
   for (rocksdb::ColumnFamilyHandle* each : families) db->DestroyColumnFamilyHandle(each);
   families.clear();
   db.reset();
@@ -170,10 +172,13 @@ namespace {
 class RocksSnapshot final : public kv::EngineSnapshot {
  public:
   explicit RocksSnapshot(std::shared_ptr<RocksInstance> instance)
-      : instance_(std::move(instance)), snapshot_(instance_->db->GetSnapshot()) {}
+      : instance_(std::move(instance)), snapshot_(instance_->db->GetSnapshot()) {
+    std::lock_guard lock(instance_->mutex);
+    instance_->snapshots.insert(snapshot_);
+  }
   ~RocksSnapshot() override {
     std::lock_guard lock(instance_->mutex);
-    if (instance_->db != nullptr) instance_->db->ReleaseSnapshot(snapshot_);
+    if (instance_->snapshots.erase(snapshot_) > 0) instance_->db->ReleaseSnapshot(snapshot_);
   }
 
   base::Result<kv::EnginePage> read(const kv::EngineCursor& from,

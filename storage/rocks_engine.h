@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,7 +20,8 @@
 namespace storage {
 
 /// An open RocksDB with its families. Closed by close(), or at its end with a flush.
-/// Invariant: db is null once it is closed; whoever may meet that holds `mutex`.
+/// Invariant: db is null, and no snapshot of it is left, once it is closed; whoever may meet that
+/// holds `mutex`.
 struct RocksInstance {
   static base::Result<std::shared_ptr<RocksInstance>> open(const std::string& path);
   ~RocksInstance() { close(); }
@@ -30,7 +32,8 @@ struct RocksInstance {
 
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;  // by space; owned, closed before db
-  std::mutex mutex;  // between close() and readers of other threads
+  std::mutex mutex;                              // between close() and readers of other threads
+  std::set<const rocksdb::Snapshot*> snapshots;  // taken and not released; guarded by mutex
 };
 
 class RocksEngine final : public kv::Engine {
