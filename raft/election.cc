@@ -50,6 +50,8 @@ void Core::Impl::become_pre_candidate() {
   candidate.granted.insert(options_.self);
   if (const Follower* was = follower(); was != nullptr && was->withdrawn) {
     candidate.forsaken = was->leader;
+  } else if (const auto* before = std::get_if<PreCandidate>(&role_)) {
+    candidate.forsaken = before->forsaken;
   }
   role_ = std::move(candidate);
   reset_election_timer();

@@ -106,14 +106,20 @@ bool Core::Impl::follows(const PullInProgress& pull, const PullReply& body) cons
 }
 
 /// All of it in one write. It acknowledges nothing and commits nothing: nobody counts this member's
-/// log until a leader has matched it.
+/// log until a leader has matched it, and whoever has matched it before is believed no more if that
+/// does not hold any longer.
 void Core::Impl::adopt_pulled() {
   const PullInProgress pull = *std::move(std::get<PreCandidate>(role_).pull);
   CHECK(pull.agreed >= commit_, "nothing committed is replaced");
-  const Entry& last = *pull.gathered.back();
+  const bool replaces = pull.agreed < log_.last();
   // In an entry's term its leader stood: this member takes part in it, and votes once there.
-  if (last.term > term()) set_hard_state({last.term, MemberId(), Opening()});
-  if (pull.agreed < log_.last()) truncate(pull.agreed.next());
+  Term next = pull.gathered.back()->term;
+  // What is replaced may have been acknowledged to a leader of the own term, who goes on believing
+  // so and tells how far that is committed. Entries of its own term hold all of it; older ones do
+  // not, and so this member leaves the term.
+  if (replaces && next < term()) next = term().next();
+  if (next > term()) set_hard_state({next, MemberId(), Opening()});
+  if (replaces) truncate(pull.agreed.next());
   for (const EntryPtr& entry : pull.gathered) append_entry(entry);
   trace(TraceKind::kPulled, log_.last(), pull.from);
   if (may_campaign()) {

@@ -78,6 +78,10 @@ void Core::Impl::forget_opening(MemberId peer) {
 /// Raises the term or answers an old one. Returns whether the body is to be looked at.
 bool Core::Impl::settle_term(const Message& message) {
   if (std::holds_alternative<Refusal>(message.body)) return true;
+  // Reading a log is no part of any term: whoever only asks deposes nobody.
+  const bool pulls =
+      std::holds_alternative<Pull>(message.body) || std::holds_alternative<PullReply>(message.body);
+  if (pulls) return true;
   const auto* vote = std::get_if<RequestVote>(&message.body);
   const auto* vote_reply = std::get_if<RequestVoteReply>(&message.body);
   // A pre-vote and its grant name a term that nobody is in yet; a refusal may come from below.
