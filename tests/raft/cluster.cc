@@ -77,7 +77,7 @@ std::vector<std::string> Cluster::take_lines() {
 }
 
 void Cluster::line(std::uint64_t id, const std::string& text) {
-  if (keep_lines_) lines_.push_back(std::to_string(id) + "  " + text);
+  lines_.push_back(std::to_string(id) + "  " + text);
 }
 
 // ---- Outputs ----
@@ -118,67 +118,67 @@ std::string describe(const ReadOutcome& outcome) {
 }  // namespace
 
 void Cluster::take(std::uint64_t id, const Output& output) {
+  if (keep_lines_) add_lines(id, output);
   Node& node = nodes_.at(id);
-  for (const TraceEvent& event : output.trace) {
-    node.trace.push_back(event);
-    line(id, to_string(event));
-  }
-  for (const PersistRequest& request : output.persist) {
-    node.writes.push_back(request);
-    line(id, describe(request));
-  }
-  for (const Message& message : output.send) {
-    network_.push_back(message);
-    line(id, "send " + to_string(message));
-  }
-  for (const DeferredMessage& deferred : output.send_once_persisted) {
-    node.deferred.push_back(deferred);
-    line(id, "after " + show(deferred.after) + " send " + to_string(deferred.message));
-  }
-  for (const LoadRequest& load : output.loads) {
-    node.loads.push_back(load);
-    ++node.loads_asked;
-    line(id, "load " + show(load.from) + ".." + show(load.to) + " for " + show(load.peer));
-  }
-  if (!output.apply.empty()) {
-    node.applies.insert(node.applies.end(), output.apply.begin(), output.apply.end());
-    line(id, "apply [" + show(output.apply.front()->index) + ".." +
-                 show(output.apply.back()->index) + "]");
-  }
-  for (const SnapshotReadRequest& read : output.snapshot_reads) {
-    node.snapshot_reads.push_back(read);
-    line(id, "read snapshot " + (read.index ? show(read.index) : "anew") + " chunk " +
-                 std::to_string(read.chunk) + " for " + show(read.peer));
-  }
-  for (const MemberId peer : output.snapshot_drops) {
-    node.snapshots.erase(peer.value);
-    line(id, "drop snapshot for " + show(peer));
-  }
-  for (const SnapshotStoreRequest& store : output.snapshot_stores) {
-    node.snapshot_stores.push_back(store);
-    line(id, "store snapshot " + show(store.snapshot.index) + " chunk " +
-                 std::to_string(store.chunk) + (store.done ? " done" : ""));
-  }
+  const auto append = [](auto& to, const auto& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  append(node.trace, output.trace);
+  append(node.writes, output.persist);
+  append(network_, output.send);
+  append(node.deferred, output.send_once_persisted);
+  append(node.loads, output.loads);
+  node.loads_asked += output.loads.size();
+  append(node.applies, output.apply);
+  append(node.snapshot_reads, output.snapshot_reads);
+  for (const MemberId peer : output.snapshot_drops) node.snapshots.erase(peer.value);
+  append(node.snapshot_stores, output.snapshot_stores);
   if (output.install_snapshot) {
     EXPECT_FALSE(node.install.has_value());
     node.install = output.install_snapshot;
-    line(id, "install snapshot " + show(node.install->index));
   }
-  for (const ProposalOutcome& outcome : output.outcomes) {
-    node.outcomes.push_back(outcome);
-    line(id, describe(outcome));
-  }
+  append(node.outcomes, output.outcomes);
   for (const ReadOutcome& outcome : output.reads) {
     EXPECT_FALSE(node.reads.contains(outcome.id)) << "a read was answered twice";
     node.reads[outcome.id] = outcome;
-    line(id, describe(outcome));
   }
   if (output.quarantine) {
     node.quarantines.push_back(*output.quarantine);
     node.disk.quarantined = true;
     node.disk.quarantine_reason = *output.quarantine;
-    line(id, "quarantine: " + *output.quarantine);
   }
+}
+
+/// One line for each thing that came out.
+void Cluster::add_lines(std::uint64_t id, const Output& output) {
+  for (const TraceEvent& event : output.trace) line(id, to_string(event));
+  for (const PersistRequest& request : output.persist) line(id, describe(request));
+  for (const Message& message : output.send) line(id, "send " + to_string(message));
+  for (const DeferredMessage& deferred : output.send_once_persisted) {
+    line(id, "after " + show(deferred.after) + " send " + to_string(deferred.message));
+  }
+  for (const LoadRequest& load : output.loads) {
+    line(id, "load " + show(load.from) + ".." + show(load.to) + " for " + show(load.peer));
+  }
+  if (!output.apply.empty()) {
+    line(id, "apply [" + show(output.apply.front()->index) + ".." +
+                 show(output.apply.back()->index) + "]");
+  }
+  for (const SnapshotReadRequest& read : output.snapshot_reads) {
+    line(id, "read snapshot " + (read.index ? show(read.index) : "anew") + " chunk " +
+                 std::to_string(read.chunk) + " for " + show(read.peer));
+  }
+  for (const MemberId peer : output.snapshot_drops) line(id, "drop snapshot for " + show(peer));
+  for (const SnapshotStoreRequest& store : output.snapshot_stores) {
+    line(id, "store snapshot " + show(store.snapshot.index) + " chunk " +
+                 std::to_string(store.chunk) + (store.done ? " done" : ""));
+  }
+  if (output.install_snapshot) {
+    line(id, "install snapshot " + show(output.install_snapshot->index));
+  }
+  for (const ProposalOutcome& outcome : output.outcomes) line(id, describe(outcome));
+  for (const ReadOutcome& outcome : output.reads) line(id, describe(outcome));
+  if (output.quarantine) line(id, "quarantine: " + *output.quarantine);
 }
 
 Output Cluster::step(std::uint64_t id, Input input) {
@@ -201,6 +201,7 @@ void Cluster::inject(const Message& message) {
 }
 
 std::size_t Cluster::deliver() {
+  if (network_.empty()) return 0;
   const std::deque<Message> batch = std::exchange(network_, {});
   for (const Message& message : batch) {
     if (cut_links_.contains({message.from.value, message.to.value})) continue;
@@ -280,6 +281,7 @@ void Cluster::flush(std::uint64_t id) {
 
 void Cluster::serve_loads(std::uint64_t id) {
   Node& node = nodes_.at(id);
+  if (node.loads.empty()) return;
   for (const LoadRequest& load : std::exchange(node.loads, {})) {
     Loaded loaded{load.peer, load.from, {}};
     std::size_t bytes = 0;
@@ -367,6 +369,7 @@ void Cluster::install_snapshot(std::uint64_t id) {
 
 void Cluster::serve_snapshots(std::uint64_t id) {
   Node& node = nodes_.at(id);
+  if (node.snapshot_reads.empty() && node.snapshot_stores.empty() && !node.install) return;
   for (const auto& each : std::exchange(node.snapshot_reads, {})) read_snapshot(id, each);
   for (const auto& each : std::exchange(node.snapshot_stores, {})) store_snapshot(id, each);
   if (node.install && node.applies.empty()) install_snapshot(id);

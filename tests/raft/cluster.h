@@ -121,6 +121,7 @@ class Cluster {
 
  private:
   void take(std::uint64_t id, const Output& output);
+  void add_lines(std::uint64_t id, const Output& output);
   void open(std::uint64_t id);
   void reconcile(Node& node);
   void read_snapshot(std::uint64_t id, const SnapshotReadRequest& request);
