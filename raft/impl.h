@@ -117,6 +117,7 @@ struct Repair {
   Term matched_term;
   Index matched;                  // by the leader of that term
   std::optional<Ordinal> ending;  // once this is durable, it is over
+  bool hopeless = false;          // in this opening
   std::uint32_t ask_ticks = 0;
 };
 
@@ -200,6 +201,7 @@ class Core::Impl {
 
   // ---- quarantine.cc ----
   void enter_quarantine(const std::string& reason);
+  void on_rolled_back(MemberId by, Ordinal remembered);
   void tick_quarantine();
   bool terms_are_known() const;
   void note_term_of(const Message& message);

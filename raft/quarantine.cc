@@ -15,6 +15,24 @@ void Core::Impl::enter_quarantine(const std::string& reason) {
   if (follower() == nullptr) become_follower(term(), MemberId(), "quarantined: " + reason);
 }
 
+/// A peer remembers more of this directory than the directory holds. Where it remembers a later
+/// epoch, or this one under another nonce, it will refuse this opening for ever: so no leader may
+/// end the quarantine meanwhile, only to have it told again.
+void Core::Impl::on_rolled_back(MemberId by, Ordinal remembered) {
+  const bool outlived = remembered.epoch >= options_.opening.epoch;
+  if (quarantined_ && (repair_.hopeless || !outlived)) return;
+  // One that was sent before the last quarantine ended may come late.
+  if (!outlived && repaired_ && remembered <= recovered_ordinal_) return;
+  std::string reason = "member " + show(by) + " remembers ordinal " + show(remembered) +
+                       ", this opening recovered " + show(recovered_ordinal_);
+  if (outlived) {
+    reason += " in epoch " + std::to_string(options_.opening.epoch) +
+              ", which is not new to it: an old copy of the directory; replace the member";
+  }
+  enter_quarantine(reason);
+  repair_.hopeless = outlived;
+}
+
 /// It may have forgotten a term that it voted in: whoever else took part in that election is among
 /// any n - q + 1 others. They answer a pre-vote that nobody grants.
 void Core::Impl::tick_quarantine() {
@@ -64,7 +82,8 @@ void Core::Impl::note_match(Index match) {
 
 /// Entries that came otherwise do not count: only what the leader of this very term has matched.
 void Core::Impl::end_quarantine_when_repaired() {
-  if (!quarantined_ || repair_.ending || !log_complete_ || repair_.term != term()) return;
+  if (!quarantined_ || repair_.hopeless || repair_.ending) return;
+  if (!log_complete_ || repair_.term != term()) return;
   if (repair_.matched_term != term()) return;
   if (!terms_are_known() || !persistence_.hard_state_durable()) return;
   if (repair_.matched < repair_.target || persistence_.durable_index() < repair_.target) return;

@@ -126,13 +126,7 @@ void Core::Impl::on_message(const Message& message, const Refusal& body) {
       trace(TraceKind::kNoMember, Index(), message.from);
     }
   } else if (body.reason == RefusalReason::kRolledBack) {
-    // One that was sent before the last quarantine ended may come late.
-    const bool settled = repaired_ && body.remembered <= recovered_ordinal_;
-    if (!quarantined_ && !settled) {
-      enter_quarantine("member " + show(message.from) + " remembers ordinal " +
-                       show(body.remembered) + ", this opening recovered " +
-                       show(recovered_ordinal_));
-    }
+    on_rolled_back(message.from, body.remembered);
   } else if (unknown_to_.insert(message.from).second) {
     trace(TraceKind::kPeerRefused, Index(), message.from, "it does not know this data directory");
   }

@@ -27,7 +27,7 @@ Cluster::Cluster(std::uint64_t size, std::uint64_t seed, void (*tune)(Options& o
 void Cluster::open(std::uint64_t id) {
   Node& node = nodes_.at(id);
   const std::uint64_t epoch = ++epochs_[id];
-  node.options.opening = Opening{epoch, id * 1000 + epoch};
+  node.options.opening = Opening{epoch, id * 1000 + epoch + 500 * roll_backs_[id]};
   node.options.seed = seed_ * 7919 + id * 101 + epoch;
   reconcile(node);
   Recovered recovered;
@@ -392,6 +392,14 @@ void Cluster::crash(std::uint64_t id) {
 void Cluster::restart(std::uint64_t id) {
   if (nodes_.at(id).core != nullptr) crash(id);
   open(id);
+}
+
+void Cluster::roll_back(std::uint64_t id, const Disk& disk, std::uint64_t epoch) {
+  crash(id);
+  nodes_.at(id).disk = disk;
+  nodes_.at(id).applied_entries.resize(disk.applied.value);
+  epochs_[id] = epoch;
+  ++roll_backs_[id];
 }
 
 void Cluster::wipe(std::uint64_t id) {

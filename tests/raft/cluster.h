@@ -103,6 +103,9 @@ class Cluster {
   void crash(std::uint64_t id);
   /// Opens the node's disk again: a new epoch.
   void restart(std::uint64_t id);
+  /// An old copy of the directory is put back: what is on the disk, and the epoch that it was
+  /// opened in.
+  void roll_back(std::uint64_t id, const Disk& disk, std::uint64_t epoch);
   /// A new, empty directory under the same id.
   void wipe(std::uint64_t id);
   void cut_log(std::uint64_t id, Index through);
@@ -131,6 +134,7 @@ class Cluster {
 
   std::map<std::uint64_t, Node> nodes_;
   std::map<std::uint64_t, std::uint64_t> epochs_;
+  std::map<std::uint64_t, std::uint64_t> roll_backs_;
   std::map<std::uint64_t, EntryPtr> entries_ever_;  // by chain hash: what snapshots hold
   std::deque<Message> network_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut_links_;

@@ -60,6 +60,14 @@ void Checks::data_lost(std::size_t number, Notice notice) {
   node.notice = notice;
 }
 
+void Checks::replaced(std::size_t number, base::Incarnation incarnation) {
+  Node& node = nodes_[number];
+  Synced before = std::move(node.synced);
+  node = Node();
+  node.incarnation = incarnation;
+  node.before_replacement = std::move(before);
+}
+
 void Checks::ended(std::size_t number) {
   nodes_[number].commit = nodes_[number].applied = base::Index();
 }
@@ -153,13 +161,19 @@ void Checks::committed(std::size_t number, const std::vector<raft::EntryPtr>& en
   }
 }
 
+/// On the disk that the voter had when it said so.
+bool Checks::was_synced(const raft::Member& voter, const raft::Entry& entry) const {
+  const Node& node = nodes_.at(voter.id.value - 1);
+  const bool replaced = node.incarnation && voter.incarnation != node.incarnation;
+  if (replaced) return node.before_replacement.holds(entry.index, entry.hash);
+  if (node.lost_data && node.before_loss.holds(entry.index, entry.hash)) return true;
+  return !node.quarantined && node.synced.holds(entry.index, entry.hash);
+}
+
 /// Who commits first leads, so its configuration is the one that decided, or the last part of it.
 void Checks::check_majority(const raft::Entry& entry, const raft::Configuration& configuration) {
-  const bool decided = configuration.decides([&](const raft::Member& voter) {
-    const Node& node = nodes_.at(voter.id.value - 1);
-    const Synced& log = node.quarantined ? node.before_loss : node.synced;
-    return log.holds(entry.index, entry.hash);
-  });
+  const bool decided =
+      configuration.decides([&](const raft::Member& voter) { return was_synced(voter, entry); });
   if (!decided) {
     journal_.violation("index " + std::to_string(entry.index.value) +
                        " is committed, but not synced on a majority");

@@ -34,6 +34,8 @@ class Checks {
   void opened(std::size_t node, const raft::Recovered& recovered);
   void ended(std::size_t node);
   void data_lost(std::size_t node, Notice notice);
+  /// It has an empty directory now, under a new incarnation.
+  void replaced(std::size_t node, base::Incarnation incarnation);
   void traced(std::size_t node, const raft::TraceEvent& event);
   void observed(std::size_t node, const raft::CoreStatus& status);
   void synced(std::size_t node, const std::vector<raft::PersistRequest>& requests);
@@ -58,6 +60,8 @@ class Checks {
     bool holds(base::Index index, base::ChainHash hash) const;
   };
   struct Node {
+    base::Incarnation incarnation;  // of the directory; zero: its first
+    Synced before_replacement;      // what the directory before it held
     bool lost_data = false;
     Notice notice = Notice::kPerhaps;
     bool quarantined = false;
@@ -70,6 +74,7 @@ class Checks {
 
   void check_opening(std::size_t number, const raft::Recovered& recovered);
   void check_majority(const raft::Entry& entry, const raft::Configuration& configuration);
+  bool was_synced(const raft::Member& voter, const raft::Entry& entry) const;
 
   Journal& journal_;
   Ledger ledger_;

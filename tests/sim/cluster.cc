@@ -1,7 +1,5 @@
 #include "tests/sim/cluster.h"
 
-#include <algorithm>
-
 namespace sim {
 namespace {
 
@@ -78,6 +76,8 @@ void Cluster::heal(std::size_t number) {
   Node& healed = node(number);
   healed.disk().sync_delay = options_.sync_delay;
   healed.disk().hangs = false;
+  healed.disk().full = false;
+  healed.set_clock_rate(0);
   healed.engine().delay = options_.apply_delay;
   healed.engine().hangs = false;
   healed.wake();
@@ -90,12 +90,6 @@ void Cluster::heal() {
     start(i);
     heal(i);
   }
-}
-
-bool Cluster::may_lose_data() const {
-  const auto lost = std::count_if(nodes_.begin(), nodes_.end(),
-                                  [](const auto& node) { return node->lost_data(); });
-  return static_cast<std::size_t>(lost) < (nodes_.size() - 1) / 2;
 }
 
 }  // namespace sim

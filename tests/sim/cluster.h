@@ -19,6 +19,7 @@ class Cluster {
 
   Nodes& nodes() { return nodes_; }
   Node& node(std::size_t number) { return *nodes_[number]; }
+  const Node& node(std::size_t number) const { return *nodes_[number]; }
   std::size_t size() const { return nodes_.size(); }
   Network& network() { return network_; }
 
@@ -32,8 +33,6 @@ class Cluster {
   void heal(std::size_t number);
   /// Every node and every link.
   void heal();
-  /// Members that lost data may be as many as the others can do without.
-  bool may_lose_data() const;
 
  private:
   void ended(std::size_t number);

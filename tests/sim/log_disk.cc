@@ -46,6 +46,7 @@ void LogDisk::append(raft::PersistRequest request) {
 void LogDisk::start_sync() {
   if (failed_ || !in_sync_.empty() || waiting_.empty()) return;
   if (behaviour_.fails) return fail({base::Code::kIo, "injected"});
+  if (behaviour_.full) return fail({base::Code::kDiskFull, "injected"});
   in_sync_ = std::exchange(waiting_, {});
   if (acknowledge_before_sync_) {
     completions_.persisted(in_sync_.back().ordinal);

@@ -32,6 +32,7 @@ struct DiskBehaviour {
   Range sync_delay;
   bool hangs = false;
   bool fails = false;  // the next write does
+  bool full = false;   // every write does
 };
 
 /// One process's; destroyed with it, whatever was not synced is the disk's affair then.

@@ -7,12 +7,15 @@
 
 #include "base/random.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/losses.h"
+#include "tests/sim/operator.h"
+#include "tests/sim/schedule.h"
 
 namespace sim {
 
 class Nemesis {
  public:
-  Nemesis(EventQueue& queue, Journal& journal, const Checks& checks, const Options& options,
+  Nemesis(EventQueue& queue, Journal& journal, Checks& checks, const Options& options,
           Cluster& cluster, std::uint64_t seed);
 
   /// From now on for Options::fault_time; then everything is healed.
@@ -22,30 +25,31 @@ class Nemesis {
   bool restore_members();
 
  private:
-  void next();
-  void inject(Fault fault);
+  void inject(const PlannedFault& planned);
+  void dispatch(Fault fault);
   void inject_network(Fault fault);
   void inject_crash(Fault fault);
+  void inject_loss(Fault fault);
   void inject_slowness(Fault fault, std::size_t target);
   void partition();
   void isolate(std::size_t target);
+  void swizzle();
   void crash(std::size_t target);
-  void lose_data(std::size_t target);
-  void lose_state(std::size_t target);
-  bool something_is_lost();
   void change_members();
-  void move_leader();
+  /// Now and then, as somebody who has been called in.
+  void mend_losses();
   std::size_t victim();
   /// After a while, unless the faults have ended.
   void heal_later(Range after, std::function<void()> heal);
 
   EventQueue& queue_;
   Journal& journal_;
-  const Checks& checks_;
   const Options& options_;
   Cluster& cluster_;
-  base::Random random_;
-  std::vector<Fault> live_;
+  Operator operator_;
+  Losses losses_;
+  const std::vector<PlannedFault> planned_;
+  base::Random random_;  // of the fault that is being injected
   Time end_ = 0;
 };
 

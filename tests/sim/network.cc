@@ -126,18 +126,20 @@ void Network::cut(std::size_t from, std::size_t to, bool holds) {
   link(from, to).holds = holds;
 }
 
+void Network::mend(std::size_t from, std::size_t to) {
+  Link& on = link(from, to);
+  if (!std::exchange(on.cut, false)) return;
+  std::vector<raft::Message> held = std::exchange(on.held, {});
+  if (!pair(from, to).up) return;
+  journal_.count("message held in a cut", held.size());
+  for (auto& message : held) transmit({from, to}, std::move(message));
+}
+
 void Network::heal() {
   loss_one_in_ = 0;
   delay_ = calm_delay_;
   for (std::size_t from = 0; from < nodes_; ++from) {
-    for (std::size_t to = 0; to < nodes_; ++to) {
-      Link& on = link(from, to);
-      if (!std::exchange(on.cut, false)) continue;
-      std::vector<raft::Message> held = std::exchange(on.held, {});
-      if (!pair(from, to).up) continue;
-      journal_.count("message held in a cut", held.size());
-      for (auto& message : held) transmit({from, to}, std::move(message));
-    }
+    for (std::size_t to = 0; to < nodes_; ++to) mend(from, to);
   }
 }
 

@@ -47,6 +47,9 @@ class Network {
   void reset(std::size_t a, std::size_t b);
   /// What is sent meanwhile waits for the end of the cut (`holds`), or vanishes.
   void cut(std::size_t from, std::size_t to, bool holds);
+  /// Ends a cut. What waited for that is delivered now.
+  void mend(std::size_t from, std::size_t to);
+  /// Every fault.
   void heal();
 
  private:

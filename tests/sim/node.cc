@@ -210,13 +210,58 @@ void Node::lose_state() {
   surroundings_.journal->line("n" + std::to_string(number_) + " lost its state");
 }
 
+void Node::copy_disks() {
+  if (log_disk_->quarantine()) return;  // that would be noticed
+  log_copy_ = std::make_shared<storage::MemoryDisk>(*log_disk_);
+  state_copy_ = std::make_shared<storage::MemoryStateDisk>(*state_disk_);
+}
+
+bool Node::roll_back() {
+  CHECK(!running());
+  if (log_copy_ == nullptr || log_copy_->identity().incarnation != incarnation()) return false;
+  log_disk_ = std::exchange(log_copy_, nullptr);
+  state_disk_ = std::exchange(state_copy_, nullptr);
+  // A copy is what a crash at that moment would have left.
+  log_disk_->kill(random_);
+  state_disk_->crash(random_);
+  surroundings_.checks->data_lost(number_, Notice::kPerhaps);
+  surroundings_.journal->count("roll-back of a directory");
+  surroundings_.journal->line("n" + std::to_string(number_) + " is back at an old copy");
+  return true;
+}
+
+void Node::replace_disks(base::Incarnation incarnation) {
+  CHECK(!running());
+  log_disk_ = std::make_shared<storage::MemoryDisk>(
+      storage::Identity{kCluster, id_of(number_), incarnation});
+  state_disk_ = std::make_shared<storage::MemoryStateDisk>();
+  configuration_ = raft::Configuration();
+  lost_state_ = false;
+  surroundings_.checks->replaced(number_, incarnation);
+  surroundings_.journal->count("directory replaced");
+  surroundings_.journal->line("n" + std::to_string(number_) + " has a new directory");
+}
+
+// ---- The clock ----
+
+Time Node::local_now() const {
+  const auto passed = static_cast<std::int64_t>(surroundings_.queue->now() - clock_set_at_);
+  return clock_shown_then_ + static_cast<Time>(passed + passed * clock_gain_ppm_ / 1'000'000);
+}
+
+void Node::set_clock_rate(std::int64_t gain_ppm) {
+  clock_shown_then_ = local_now();
+  clock_set_at_ = surroundings_.queue->now();
+  clock_gain_ppm_ = gain_ppm;
+}
+
 // ---- Turns ----
 
 template <class Work>
 void Node::turn(Work work) {
   CHECK(!process_->turning, "a port called back from within a turn");
   process_->turning = true;
-  const Time now_ms = surroundings_.queue->now() / kMillisecond;
+  const Time now_ms = local_now() / kMillisecond;
   server::Replica& replica = *process_->replica;
   replica.advance(1000 + now_ms,
                   static_cast<std::uint64_t>(static_cast<std::int64_t>(kWallAtStartMs + now_ms) +

@@ -75,6 +75,14 @@ class Node : private server::Transport, private server::ClientPort, private serv
   bool lose_data(Loss how);
   /// Requires: not running.
   void lose_state();
+  /// The directory as it is now, for roll_back().
+  void copy_disks();
+  /// The last copy takes the directory's place, once. Requires: not running. False: there is none,
+  /// or it is another directory's.
+  bool roll_back();
+  /// A new, empty directory, which waits to be made a member. Requires: not running.
+  void replace_disks(base::Incarnation incarnation);
+  base::Incarnation incarnation() const { return log_disk_->identity().incarnation; }
 
   // From the network.
   void receive(raft::Message message);
@@ -93,6 +101,8 @@ class Node : private server::Transport, private server::ClientPort, private serv
   void pause();
   void resume();
   void set_clock_offset(std::int64_t offset_ms) { clock_offset_ms_ = offset_ms; }
+  /// Both clocks gain so much from now on, in millionths of the time. In (-1'000'000, 1'000'000].
+  void set_clock_rate(std::int64_t gain_ppm);
   DiskBehaviour& disk() { return disk_behaviour_; }
   ApplyBehaviour& engine() { return apply_behaviour_; }
   /// After a change of disk() or engine(): what hung goes on.
@@ -114,6 +124,8 @@ class Node : private server::Transport, private server::ClientPort, private serv
   void tick();
   void end_later(Time delay, bool orderly);
   void end_process();
+  /// On the node's own clock, which may run fast or slow. Never goes back.
+  Time local_now() const;
   std::uint64_t take_in(Answer answer);
   Answer count_answer();
 
@@ -125,14 +137,19 @@ class Node : private server::Transport, private server::ClientPort, private serv
 
   const std::size_t number_;
   const Options& options_;
-  const raft::Configuration configuration_;
+  raft::Configuration configuration_;  // to begin with, by its directory
   const NodeSurroundings surroundings_;
   base::Random random_;
   std::shared_ptr<storage::MemoryDisk> log_disk_;
   std::shared_ptr<storage::MemoryStateDisk> state_disk_;
   DiskBehaviour disk_behaviour_;
   ApplyBehaviour apply_behaviour_;
+  std::shared_ptr<storage::MemoryDisk> log_copy_;
+  std::shared_ptr<storage::MemoryStateDisk> state_copy_;
   std::int64_t clock_offset_ms_ = 0;
+  std::int64_t clock_gain_ppm_ = 0;
+  Time clock_set_at_ = 0;      // when that was set
+  Time clock_shown_then_ = 0;  // by the node's own clock
   bool paused_ = false;
   bool lost_state_ = false;
   std::unique_ptr<Process> process_;

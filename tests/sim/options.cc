@@ -6,14 +6,15 @@ namespace sim {
 
 std::string_view name_of(Fault fault) {
   static constexpr std::array<std::string_view, kFaults> kNames = {
-      "loss",       "delay",      "reset",      "cut-one-way",  "partition", "isolate-leader",
-      "crash-one",  "crash-some", "crash-all",  "hang-log",     "slow-log",  "slow-apply",
-      "hang-apply", "fail-log",   "pause",      "clock-offset", "shutdown",  "lose-data",
-      "lose-state", "members",    "move-leader"};
+      "loss",       "delay",      "reset",       "cut-one-way",  "partition", "isolate-leader",
+      "crash-one",  "crash-some", "crash-all",   "hang-log",     "slow-log",  "slow-apply",
+      "hang-apply", "fail-log",   "pause",       "clock-offset", "shutdown",  "lose-data",
+      "lose-state", "members",    "move-leader", "swizzle",      "full-log",  "clock-drift",
+      "roll-back",  "replace"};
   return kNames.at(static_cast<std::size_t>(fault));
 }
 
-Options draw_options(std::uint64_t seed, std::size_t nodes) {
+Options draw_options(std::uint64_t seed, std::size_t nodes, Length length) {
   CHECK(nodes == 3 || nodes == 5);
   base::Random random(seed ^ 0x6f7074696f6e73u);
   Options options;
@@ -23,12 +24,9 @@ Options draw_options(std::uint64_t seed, std::size_t nodes) {
   for (std::size_t i = 0; i < kFaults; ++i) options.live[i] = !calm && random.chance(3);
   if (calm || random.chance(2)) options.set(Fault::kCrashOne);
   if (random.chance(2)) options.set(Fault::kCrashAll);
-  // Two voters of which one lost its log are no majority, by rule 4: nobody could go on.
-  if (options.is_live(Fault::kMembers) && options.is_live(Fault::kLoseData)) {
-    options.set(random.chance(2) ? Fault::kMembers : Fault::kLoseData, false);
-  }
   options.fault_time = random.between(3, 10) * kSecond;
   options.fault_gap.high = random.between(150, 1200) * kMillisecond;
+  if (length == Length::kWhole) options.fault_time += 55 * kSecond;
   options.clients = random.between(3, 7);
   options.keys = random.between(1, 6);
   options.think.high = random.between(5, 50) * kMillisecond;

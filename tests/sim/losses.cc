@@ -1,0 +1,94 @@
+#include "tests/sim/losses.h"
+
+#include <string>
+
+namespace sim {
+namespace {
+
+constexpr Range kDown{30 * kMillisecond, 400 * kMillisecond};
+/// Within this a member that was rolled back has heard from the others.
+constexpr Time kWord = 1500 * kMillisecond;
+
+}  // namespace
+
+bool Losses::everybody_is_whole() const {
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    if (cluster_.node(i).lost_state() || cluster_.node(i).lost_data()) return false;
+  }
+  // Before its first entry a cluster needs every member.
+  return checks_.ledger().last() && operator_.everybody_votes();
+}
+
+bool Losses::nobody_counts_for_nothing() const {
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    if (cluster_.node(i).lost_data()) return false;
+  }
+  return operator_.knows_every_directory();
+}
+
+/// Only a process that was killed is sure to notice: a power cut may take the watermark with it.
+void Losses::lose_data(std::size_t target, base::Random& random) {
+  if (!cluster_.node(target).running() || !everybody_is_whole()) return;
+  cluster_.crash(target, Crash::kKill, kDown.draw(random));
+  cluster_.node(target).lose_data(static_cast<Loss>(random.below(kNoticedLosses)));
+}
+
+void Losses::lose_state(std::size_t target, base::Random& random) {
+  if (!cluster_.node(target).running() || !everybody_is_whole()) return;
+  cluster_.crash(target, Crash::kKill, kDown.draw(random));
+  cluster_.node(target).lose_state();
+}
+
+void Losses::replace(std::size_t target, base::Random& random) {
+  if (!cluster_.node(target).running() || !everybody_is_whole()) return;
+  const Time down = kDown.draw(random);
+  renew(target, down, base::Incarnation(random.next() | 1));
+}
+
+void Losses::renew(std::size_t target, Time down, base::Incarnation incarnation) {
+  cluster_.crash(target, Crash::kPowerCut, down);
+  cluster_.node(target).replace_disks(incarnation);
+  operator_.replace_members();
+}
+
+// ---- A directory from the past ----
+
+bool Losses::everybody_holds_everything() const {
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    const Node& node = cluster_.node(i);
+    if (!node.running() || node.paused()) return false;
+    if (node.status().core.durable < checks_.ledger().last()) return false;
+  }
+  const auto leader = cluster_.leader();
+  return leader && cluster_.node(*leader).status().core.can_read;
+}
+
+void Losses::roll_back(std::size_t target, base::Random& random) {
+  if (!everybody_is_whole()) return;
+  cluster_.heal();
+  if (!everybody_holds_everything()) return journal_.count("roll-back not possible now");
+  cluster_.crash(target, Crash::kKill, kDown.draw(random));
+  if (!cluster_.node(target).roll_back()) return;
+  rolled_back_ = target;
+  new_ids_ = base::Random(random.next());
+  wait_until_ = queue_.now() + kWord;
+}
+
+bool Losses::waits_for_word() const {
+  if (!rolled_back_ || queue_.now() >= wait_until_) return false;
+  const Node& node = cluster_.node(*rolled_back_);
+  return checks_.lost_data(*rolled_back_) && !(node.running() && node.status().core.quarantined);
+}
+
+void Losses::mend() {
+  if (rolled_back_ && queue_.now() >= wait_until_) {
+    // It may have been restarted so often that its epoch is new to all: then a leader repairs it.
+    if (checks_.lost_data(*rolled_back_)) {
+      renew(*rolled_back_, kDown.low, base::Incarnation(new_ids_.next() | 1));
+    }
+    rolled_back_.reset();
+  }
+  operator_.replace_members();
+}
+
+}  // namespace sim
