@@ -15,6 +15,7 @@ std::string show(std::size_t node) {
 
 void Checks::Synced::truncate_from(base::Index index) {
   while (!hashes.empty() && before + hashes.size() >= index) hashes.pop_back();
+  configurations.erase(configurations.lower_bound(index), configurations.end());
 }
 
 bool Checks::Synced::holds(base::Index index, base::ChainHash hash) const {
@@ -25,7 +26,7 @@ bool Checks::Synced::holds(base::Index index, base::ChainHash hash) const {
 
 void Checks::opened(std::size_t number, const raft::Recovered& recovered) {
   Node& node = nodes_[number];
-  node.synced = {recovered.first.previous(), {}};
+  node.synced = {recovered.first.previous(), {}, {}};
   for (const auto& meta : recovered.metas) node.synced.hashes.push_back(meta.hash);
   node.commit = node.applied = base::Index();
   if (recovered.quarantined) journal_.count("opened in quarantine");
@@ -124,7 +125,8 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
       if (request.restart->index > ledger_.last()) {
         journal_.violation(show(number) + " begins its log anew above what is committed");
       }
-      log = {request.restart->index, {}};
+      journal_.count("log restarted");
+      log = {request.restart->index, {}, {}};
     }
     if (request.end_quarantine) {
       Node& node = nodes_[number];
@@ -136,11 +138,14 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
         journal_.violation(show(number) + " truncates below what it had cut");
         return;
       }
+      const std::size_t configurations = log.configurations.size();
       log.truncate_from(*request.truncate_from);
+      if (log.configurations.size() < configurations) journal_.count("configuration truncated");
     }
     for (const auto& entry : request.entries) {
       CHECK(entry->index == (log.before + log.hashes.size()).next(), "a log without a gap");
       log.hashes.push_back(entry->hash);
+      if (entry->kind == raft::EntryKind::kConfiguration) log.configurations.insert(entry->index);
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,7 @@ class Checks {
   struct Synced {
     base::Index before;  // of the first; what is below was cut, so it was committed
     std::deque<base::ChainHash> hashes;
+    std::set<base::Index> configurations;  // appended by this process
     void truncate_from(base::Index index);
     bool holds(base::Index index, base::ChainHash hash) const;
   };

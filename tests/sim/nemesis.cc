@@ -193,7 +193,11 @@ void Nemesis::inject_loss(Fault fault) {
 void Nemesis::change_members() {
   if (random_.chance(2) && !operator_.restore_members()) return;
   // Two voters of which one lost its log are no majority, by rule 4: nobody could go on.
-  if (losses_.nobody_counts_for_nothing()) operator_.remove_member(random_);
+  if (!losses_.nobody_counts_for_nothing()) return;
+  // A change that only its leader has is overwritten by the next.
+  const auto leader = cluster_.leader();
+  if (leader && random_.chance(3)) isolate(*leader);
+  operator_.remove_member(random_);
 }
 
 void Nemesis::mend_losses() {

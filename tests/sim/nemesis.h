@@ -18,6 +18,7 @@ class Nemesis {
   Nemesis(EventQueue& queue, Journal& journal, Checks& checks, const Options& options,
           Cluster& cluster, std::uint64_t seed);
 
+  const std::vector<PlannedFault>& planned() const { return planned_; }
   /// From now on for Options::fault_time; then everything is healed.
   void begin();
   /// Asks the leader, whoever it is, to take back a member that does not vote. Returns whether all

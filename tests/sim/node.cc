@@ -136,6 +136,7 @@ void Node::crash(Crash how) {
   surroundings_.journal->line("n" + std::to_string(number_) +
                               (how == Crash::kKill ? " is killed" : " loses power"));
   surroundings_.journal->count("crash");
+  count_crash(status().core);
   if (log_disk_->unsynced() > 0) surroundings_.journal->count("crash with unsynced log");
   end_process();
   if (how == Crash::kKill) {
@@ -145,6 +146,17 @@ void Node::crash(Crash how) {
   }
   if (state_disk_->unflushed() > 0) surroundings_.journal->count("crash with unflushed state");
   state_disk_->crash(random_);
+}
+
+void Node::count_crash(const raft::CoreStatus& core) {
+  Journal& journal = *surroundings_.journal;
+  journal.count("crash as " + std::string(raft::name_of(core.role)));
+  if (core.configuration.joint()) journal.count("crash in a joint configuration");
+  if (core.configuration.learners.size() > 0) journal.count("crash with a learner");
+  if (core.quarantined) journal.count("crash in quarantine");
+  if (core.needs_snapshot) journal.count("crash without a state");
+  if (core.durable < core.last) journal.count("crash with entries that are not durable");
+  if (core.applied < core.commit) journal.count("crash with entries that are not applied");
 }
 
 void Node::end_process() {

@@ -124,6 +124,7 @@ class Node : private server::Transport, private server::ClientPort, private serv
   void tick();
   void end_later(Time delay, bool orderly);
   void end_process();
+  void count_crash(const raft::CoreStatus& core);
   /// On the node's own clock, which may run fast or slow. Never goes back.
   Time local_now() const;
   std::uint64_t take_in(Answer answer);

@@ -26,7 +26,10 @@ Options draw_options(std::uint64_t seed, std::size_t nodes, Length length) {
   if (random.chance(2)) options.set(Fault::kCrashAll);
   options.fault_time = random.between(3, 10) * kSecond;
   options.fault_gap.high = random.between(150, 1200) * kMillisecond;
-  if (length == Length::kWhole) options.fault_time += 55 * kSecond;
+  if (length == Length::kWhole) {
+    options.fault_time += 55 * kSecond;
+    options.operations_min = 2000;
+  }
   options.clients = random.between(3, 7);
   options.keys = random.between(1, 6);
   options.think.high = random.between(5, 50) * kMillisecond;
@@ -39,6 +42,8 @@ Options draw_options(std::uint64_t seed, std::size_t nodes, Length length) {
   if (random.chance(3)) options.raft.window_bytes = random.between(1000, 20000);
   if (random.chance(2)) options.raft.cache_bytes = random.between(0, 8) * 1000;
   if (random.chance(4)) options.raft.uncommitted_bytes = random.between(2000, 40000);
+  // Then it is the followers who must notice.
+  if (random.chance(4)) options.raft.step_down_on_stall = false;
   return options;
 }
 

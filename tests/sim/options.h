@@ -71,6 +71,8 @@ struct Options {
   Time write_bound = 3 * kSecond;
   Time converge_bound = 6 * kSecond;
 
+  /// Calm follows the faults until so many were begun, a minute at most.
+  std::size_t operations_min = 0;
   std::size_t clients = 5;
   std::size_t keys = 4;                              // in use at a time
   Range think{2 * kMillisecond, 30 * kMillisecond};  // of a client between operations

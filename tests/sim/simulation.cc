@@ -11,7 +11,6 @@
 namespace sim {
 namespace {
 
-constexpr Time kCalm = 1 * kSecond;
 constexpr Time kStep = 20 * kMillisecond;
 /// Between an operator's requests to take members back.
 constexpr Time kAsk = 250 * kMillisecond;
@@ -69,6 +68,11 @@ void Simulation::run() {
   journal_.count("simulated milliseconds to a write after the last fault",
                  (now() - healed_at) / kMillisecond);
   run_until(now() + kSecond / 2);
+  const Time enough = now() + 60 * kSecond;
+  while (!journal_.violation() && workload_.history.size() < options_.operations_min &&
+         now() < enough) {
+    run_until(std::max(now() + kStep, queue_.next_at()));
+  }
   finish();
 }
 

@@ -16,6 +16,9 @@
 
 namespace sim {
 
+/// Before the first fault.
+inline constexpr Time kCalm = 1 * kSecond;
+
 /// Invariant: the same seed and options give the same events, in every build type.
 class Simulation {
  public:
@@ -38,6 +41,8 @@ class Simulation {
 
   Cluster& cluster() { return cluster_; }
   Journal& journal() { return journal_; }
+  /// What the faults are to be.
+  const std::vector<PlannedFault>& planned() const { return nemesis_.planned(); }
   const History& history() const { return workload_.history; }
   Time now() const { return queue_.now(); }
   std::uint64_t events() const { return queue_.executed(); }
