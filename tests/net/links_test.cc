@@ -351,7 +351,9 @@ TEST_F(LinksTest, ThreeLoopsLoseOneAndFindItAgain) {
     ASSERT_TRUE(second.await([&] { return second.downs(3) == round; }));
     quickest = std::min(quickest, std::chrono::steady_clock::now() - begin);
     members[3] = std::make_unique<ThreadMember>(options(3, kCluster));
+    // Who had not found it again could not lose it in the next round.
     ASSERT_TRUE(first.await([&] { return first.ups(3) == round + 1; }));
+    ASSERT_TRUE(second.await([&] { return second.ups(3) == round + 1; }));
     first.send(message(1, 3, raft::TimeoutNow{}));
     ASSERT_TRUE(members[3]->await([&] { return members[3]->received(1) == 1; }));
   }
