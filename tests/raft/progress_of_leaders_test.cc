@@ -95,6 +95,34 @@ TEST_F(ProgressOfLeaders, AnIdleLeaderIsNotStalled) {
 
 /// Without the reaction of the leader its followers withdraw; without both nothing happens, which
 /// is what makes the two worth having.
+/// A candidacy that comes to nothing is begun again, and the leader is forsaken all the while: its
+/// heartbeats alone bring nobody back.
+TEST_F(ProgressOfLeaders, WhoWithdrewDoesNotComeBackBetweenTwoCandidacies) {
+  start();
+  Message heartbeat;
+  heartbeat.from = MemberId(leader);
+  heartbeat.to = MemberId(one);
+  heartbeat.incarnation = Incarnation(100 + leader);
+  heartbeat.opening = cluster->node(leader).options.opening;
+  heartbeat.term = cluster->status(one).term;
+  Heartbeat body;
+  body.progress.stalled = true;
+  heartbeat.body = body;
+  cluster->isolate(one);
+  cluster->node(one).trace.clear();
+  std::uint64_t candidacies = 0;
+  for (int i = 0; i < 400; ++i) {
+    cluster->step(one, Receive{heartbeat});
+    cluster->tick(one);
+    if (cluster->has_traced(one, TraceKind::kBecamePreCandidate)) ++candidacies;
+    cluster->node(one).trace.clear();
+    if (candidacies > 0) {
+      ASSERT_EQ(cluster->status(one).role, Role::kPreCandidate) << "tick " << i;
+    }
+  }
+  EXPECT_GE(candidacies, 3u) << "each of at most two timeouts";
+}
+
 TEST_F(ProgressOfLeaders, FollowersWithdrawFromALeaderThatDoesNotReact) {
   start([](Options& options) { options.step_down_on_stall = false; });
   cluster->node(leader).hang_log = true;

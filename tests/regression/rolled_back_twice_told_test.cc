@@ -44,6 +44,8 @@ TEST(RolledBackTwiceTold, WhoseEpochIsNotNewStaysInQuarantineUntilItIs) {
   EXPECT_TRUE(cluster.status(run.one).quarantined);
   EXPECT_NE(cluster.status(run.one).quarantine_reason.find("epoch"), std::string::npos)
       << cluster.status(run.one).quarantine_reason;
+  EXPECT_FALSE(cluster.has_traced(run.one, TraceKind::kQuarantineEnded)) << "in vain";
+  EXPECT_EQ(cluster.node(run.one).quarantines.size(), 1u) << "said once";
   // An epoch that is new to all: from now on it is like any other loss.
   cluster.restart(run.one);
   cluster.run(100);

@@ -161,9 +161,12 @@ class Campaign {
                   static_cast<Seed>(simulation.events()), simulation.history().size(),
                   journal.violation() ? "FAILED" : "ok");
     }
+    if (journal.violation()) {
+      std::lock_guard lock(explaining_);
+      explain(options_, seed);
+    }
     std::lock_guard lock(mutex_);
     totals_.add(seed, journal, simulation.now(), static_cast<std::uint64_t>(cpu * 1e6));
-    if (journal.violation()) explain(options_, seed);
     report();
   }
 
@@ -215,6 +218,7 @@ class Campaign {
   const CampaignOptions options_;
   const std::string what_;
   std::atomic<std::uint64_t> next_{0};
+  std::mutex explaining_;  // one failure after the other; the other seeds go on meanwhile
   std::mutex mutex_;
   Totals totals_;                // guarded by mutex_
   base::Status saving_;          // guarded by mutex_
@@ -226,8 +230,7 @@ class Campaign {
 }  // namespace
 
 std::size_t nodes_of(const CampaignOptions& options, std::uint64_t seed) {
-  if (options.nodes != 0) return options.nodes;
-  return seed % 4 == 3 ? 5 : 3;
+  return options.nodes != 0 ? options.nodes : draw_nodes(seed);
 }
 
 std::string command_of(const CampaignOptions& options, std::uint64_t seed) {

@@ -73,19 +73,30 @@ void Checks::ended(std::size_t number) {
   nodes_[number].commit = nodes_[number].applied = base::Index();
 }
 
+/// The last votes of an election may come when a later term has a leader already, who commits what
+/// this one need not have.
+void Checks::check_leader(std::size_t number, const raft::TraceEvent& event) {
+  const auto [at, first] = leaders_.try_emplace(event.term, Leader{number, ledger_.last()});
+  if (!first) {
+    journal_.violation("two leaders in term " + std::to_string(event.term.value) + ": " +
+                       show(at->second.node) + " and " + show(number));
+  }
+  base::Index committed = ledger_.last();
+  for (auto later = std::next(at); later != leaders_.end(); ++later) {
+    committed = std::min(committed, later->second.committed);
+  }
+  if (committed < ledger_.last()) journal_.count("leader elected late");
+  if (event.index < committed) {
+    journal_.violation("leader completeness: " + show(number) + " leads with a log up to " +
+                       std::to_string(event.index.value) + ", committed is " +
+                       std::to_string(committed.value));
+  }
+}
+
 void Checks::traced(std::size_t number, const raft::TraceEvent& event) {
   Node& node = nodes_[number];
   if (event.kind == raft::TraceKind::kBecameLeader) {
-    const auto [at, first] = leaders_.try_emplace(event.term, number);
-    if (!first) {
-      journal_.violation("two leaders in term " + std::to_string(event.term.value) + ": " +
-                         show(at->second) + " and " + show(number));
-    }
-    if (event.index < ledger_.last()) {
-      journal_.violation("leader completeness: " + show(number) + " leads with a log up to " +
-                         std::to_string(event.index.value) + ", committed is " +
-                         std::to_string(ledger_.last().value));
-    }
+    check_leader(number, event);
     if (node.quarantined) journal_.violation(show(number) + " leads in quarantine");
   }
   if (event.kind == raft::TraceKind::kQuarantined) {
@@ -132,6 +143,8 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
       Node& node = nodes_[number];
       node.quarantined = node.lost_data = false;
       node.before_loss = {};
+      // Nobody holds the ordinals of its earlier life against it from here on.
+      node.ordinal = request.ordinal;
     }
     if (request.truncate_from) {
       if (*request.truncate_from <= log.before) {

@@ -18,7 +18,8 @@ namespace sim {
 enum class Notice : std::uint8_t { kPerhaps, kIfOrdinalFell, kSurely };
 
 /// Invariants, each a violation when broken, besides those of Ledger:
-/// - one leader a term; a leader's log reaches to everything committed (leader completeness);
+/// - one leader a term; a leader's log reaches to everything committed in earlier terms (leader
+///   completeness);
 /// - within an opening term, commit and applied do not fall; across openings the term does not;
 /// - what is committed was synced on a majority of the voters, of each set of them in a joint
 ///   configuration, each member outside quarantine at the time;
@@ -76,13 +77,18 @@ class Checks {
 
   void check_opening(std::size_t number, const raft::Recovered& recovered);
   void check_majority(const raft::Entry& entry, const raft::Configuration& configuration);
+  void check_leader(std::size_t number, const raft::TraceEvent& event);
   bool was_synced(const raft::Member& voter, const raft::Entry& entry) const;
 
   Journal& journal_;
   Ledger ledger_;
   const bool look_into_disks_;
   std::vector<Node> nodes_;
-  std::map<base::Term, std::size_t> leaders_;
+  struct Leader {
+    std::size_t node;
+    base::Index committed;  // when it began to lead
+  };
+  std::map<base::Term, Leader> leaders_;
 };
 
 }  // namespace sim

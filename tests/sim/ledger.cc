@@ -49,6 +49,7 @@ bool Ledger::commit(std::size_t node, const raft::EntryPtr& entry) {
     journal_.violation("hybrid times do not grow at " + show(*entry));
   }
   entries_.push_back(entry);
+  if (entry->kind == raft::EntryKind::kConfiguration) last_configuration_ = entry->index;
   run(*entry);
   revisions_.push_back(revision_);
   return true;

@@ -38,6 +38,8 @@ class Ledger {
   void stand(std::size_t node, const kv::Position& position);
 
   base::Index last() const { return base::Index(entries_.size()); }
+  /// Of the last entry that set a configuration; zero: none has.
+  base::Index last_configuration() const { return last_configuration_; }
   base::ChainHash hash_at(base::Index index) const;
   const ModelOutcome* outcome(base::SessionId session, std::uint64_t sequence) const;
 
@@ -55,6 +57,7 @@ class Ledger {
 
   Journal& journal_;
   std::vector<raft::EntryPtr> entries_;
+  base::Index last_configuration_;
   std::vector<base::Revision> revisions_;  // after each entry
   std::map<base::Index, Digest> digests_;
   std::map<std::string, std::string> state_;

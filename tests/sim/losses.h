@@ -14,12 +14,8 @@ namespace sim {
 /// Each fault does nothing where the promises do not cover it.
 class Losses {
  public:
-  Losses(EventQueue& queue, Journal& journal, Checks& checks, Cluster& cluster, Operator& operators)
-      : queue_(queue),
-        journal_(journal),
-        checks_(checks),
-        cluster_(cluster),
-        operator_(operators) {}
+  Losses(EventQueue& queue, Journal& journal, Checks& checks, Cluster& cluster, Operator& asks)
+      : queue_(queue), journal_(journal), checks_(checks), cluster_(cluster), operator_(asks) {}
 
   /// Synced log data is lost or altered while the node is killed.
   void lose_data(std::size_t target, base::Random& random);

@@ -17,7 +17,7 @@ Nemesis::Nemesis(EventQueue& queue, Journal& journal, Checks& checks, const Opti
       journal_(journal),
       options_(options),
       cluster_(cluster),
-      operator_(cluster),
+      operator_(cluster, checks),
       losses_(queue, journal, checks, cluster, operator_),
       planned_(plan_faults(options, seed)),
       random_(seed) {}

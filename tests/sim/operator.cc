@@ -9,13 +9,21 @@ std::string name_of(std::size_t node) {
 
 }  // namespace
 
-bool Operator::everybody_votes() const {
+std::optional<raft::Configuration> Operator::settled() const {
   const auto leader = cluster_.leader();
-  if (!leader) return false;
-  const raft::Configuration now = cluster_.node(*leader).status().core.configuration;
-  if (now.joint() || now.voters.size() != cluster_.size()) return false;
+  if (!leader) return std::nullopt;
+  const raft::CoreStatus core = cluster_.node(*leader).status().core;
+  const bool committed = core.configuration_index <= core.commit &&
+                         core.configuration_index >= checks_.ledger().last_configuration();
+  if (!committed || core.configuration.joint()) return std::nullopt;
+  return core.configuration;
+}
+
+bool Operator::everybody_votes() const {
+  const auto now = settled();
+  if (!now || now->voters.size() != cluster_.size()) return false;
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
-    const raft::Member* member = now.find_voter(Node::id_of(i));
+    const raft::Member* member = now->find_voter(Node::id_of(i));
     if (member == nullptr) return false;
     if (member->incarnation && member->incarnation != cluster_.node(i).incarnation()) return false;
   }
@@ -23,14 +31,13 @@ bool Operator::everybody_votes() const {
 }
 
 bool Operator::knows_every_directory() const {
-  const auto leader = cluster_.leader();
-  if (!leader) return false;
-  const raft::Configuration now = cluster_.node(*leader).status().core.configuration;
+  const auto now = settled();
+  if (!now) return false;
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
-    const raft::Member* member = now.find(Node::id_of(i));
+    const raft::Member* member = now->find(Node::id_of(i));
     if (member != nullptr && member->incarnation != cluster_.node(i).incarnation()) return false;
   }
-  return !now.joint();
+  return true;
 }
 
 bool Operator::change_for(const raft::Configuration& now, std::size_t i,

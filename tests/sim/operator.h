@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "base/random.h"
 #include "tests/sim/cluster.h"
@@ -11,12 +12,13 @@ namespace sim {
 
 class Operator {
  public:
-  explicit Operator(Cluster& cluster) : cluster_(cluster) {}
+  Operator(Cluster& cluster, const Checks& checks) : cluster_(cluster), checks_(checks) {}
 
-  /// As the leader sees it: every node votes, each with the directory that it has now, and no
-  /// change is under way. False without a leader.
+  /// By what is committed every node votes, each with the directory that it has now, and no change
+  /// is under way. False without a leader who knows.
   bool everybody_votes() const;
-  /// No member that is one is bound to a directory which is gone. False without a leader.
+  /// By what is committed no member is bound to a directory which is gone, and no change is under
+  /// way. False without a leader who knows.
   bool knows_every_directory() const;
   /// Asks for one step towards that. Returns whether nothing is left to ask for.
   bool restore_members();
@@ -27,11 +29,15 @@ class Operator {
   void replace_members();
 
  private:
+  /// The newest configuration, if the leader has it and it is committed: only then is it sure whom
+  /// the next leader will need.
+  std::optional<raft::Configuration> settled() const;
   /// What is to be asked for so that node `i` votes; false: nothing.
   bool change_for(const raft::Configuration& now, std::size_t i,
                   server::MemberChange& change) const;
 
   Cluster& cluster_;
+  const Checks& checks_;
 };
 
 }  // namespace sim

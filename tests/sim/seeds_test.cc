@@ -11,10 +11,6 @@
 namespace sim {
 namespace {
 
-std::size_t nodes_of(std::uint64_t seed) {
-  return seed % 4 == 3 ? 5 : 3;
-}
-
 /// The last lines of a failed seed.
 std::string explain(std::uint64_t seed, const Options& options) {
   Simulation again(seed, options);
@@ -100,7 +96,7 @@ constexpr const char* kToMeet[] = {"answer leadership-lost",
 TEST(Seeds, AThousandKeepEveryPromiseAndMeetEverything) {
   std::map<std::string, std::uint64_t, std::less<>> met;
   for (std::uint64_t seed = 1; seed <= effort(1000); ++seed) {
-    const Options options = draw_options(seed, nodes_of(seed));
+    const Options options = draw_options(seed, draw_nodes(seed));
     Simulation simulation(seed, options);
     simulation.run();
     ASSERT_FALSE(simulation.journal().violation().has_value()) << explain(seed, options);
@@ -117,7 +113,7 @@ TEST(Seeds, AThousandKeepEveryPromiseAndMeetEverything) {
 
 TEST(Seeds, WholeOnesAreLongAndFull) {
   for (std::uint64_t seed = 1; seed <= effort(20); ++seed) {
-    const Options options = draw_options(seed, nodes_of(seed), Length::kWhole);
+    const Options options = draw_options(seed, draw_nodes(seed), Length::kWhole);
     Simulation simulation(seed, options);
     simulation.run();
     ASSERT_FALSE(simulation.journal().violation().has_value()) << explain(seed, options);
@@ -130,8 +126,8 @@ TEST(Seeds, WholeOnesAreLongAndFull) {
 TEST(Seeds, GoAlikeEachTime) {
   std::uint64_t last = 0;
   for (std::uint64_t seed = 301; seed <= 300 + effort(12); ++seed) {
-    Simulation first(seed, draw_options(seed, nodes_of(seed)));
-    Simulation second(seed, draw_options(seed, nodes_of(seed)));
+    Simulation first(seed, draw_options(seed, draw_nodes(seed)));
+    Simulation second(seed, draw_options(seed, draw_nodes(seed)));
     second.journal().keep(10);
     first.run();
     second.run();
@@ -150,7 +146,7 @@ TEST(FalseAlarms, NoneInAThousandCrashesWithTruncations) {
   std::uint64_t cuts = 0;
   for (std::uint64_t seed = 1; crashes < effort(1000) || truncations < effort(100); ++seed) {
     ASSERT_LE(seed, 200u) << "too few truncations";
-    Options options = draw_options(seed, nodes_of(seed));
+    Options options = draw_options(seed, draw_nodes(seed));
     options.live = {};
     for (const Fault fault : {Fault::kCrashOne, Fault::kCrashSome, Fault::kCrashAll,
                               Fault::kIsolateLeader, Fault::kPartition, Fault::kSlowLog}) {
