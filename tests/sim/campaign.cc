@@ -155,7 +155,7 @@ class Campaign {
     simulation.run();
     const double cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID) - began;
     const Journal& journal = simulation.journal();
-    if (seeds() == 1) {
+    if (options_.each || seeds() == 1) {
       std::printf("seed %llu trace %016llx events %llu operations %zu %s\n",
                   static_cast<Seed>(seed), static_cast<Seed>(journal.hash()),
                   static_cast<Seed>(simulation.events()), simulation.history().size(),

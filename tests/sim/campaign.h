@@ -19,6 +19,7 @@ struct CampaignOptions {
   unsigned jobs = 1;
   bool coverage = false;  // on stdout at the end
   bool trace = false;     // on stdout; one seed
+  bool each = false;      // a line for each seed on stdout, with the hash of its trace
   bool shrinks = true;    // what fails
   std::string resume;     // a file that is read, and written now and then; empty: none
   std::optional<std::set<std::uint64_t>> only_faults;
