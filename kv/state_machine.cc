@@ -259,6 +259,27 @@ Result<Position> adopt_rows(IncomingEngine& incoming) {
   return position;
 }
 
+Position next_generation(Position from, base::ClusterId cluster, std::string configuration) {
+  Position next = std::move(from);
+  next.generation += 1;
+  next.applied = next.applied + kGenerationStep;
+  next.term = next.term + kGenerationStep;
+  next.revision = next.revision + kGenerationStep;
+  next.log_ordinal = base::Ordinal();
+  next.configuration = std::move(configuration);
+  base::Hasher chain;
+  chain.add(next.hash.value).add(cluster.value).add(next.generation).add(next.applied.value);
+  next.hash = base::ChainHash{chain.add(next.term.value).value()};
+  return next;
+}
+
+Status write_position(Engine& engine, const Position& position) {
+  EngineBatch batch;
+  batch.put(Space::kMeta, std::string(kPositionKey), encode_position(position));
+  const Status status = engine.commit(batch);
+  return status.is_ok() ? engine.flush() : status;
+}
+
 Result<std::unique_ptr<StateMachine>> StateMachine::open(std::unique_ptr<Engine> engine,
                                                          Limits limits) {
   auto machine = std::make_unique<Machine>(std::move(engine), limits);

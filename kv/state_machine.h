@@ -51,6 +51,19 @@ struct StateSnapshot {
 /// goes. Returns their position. Before finish(). Errors: kCorrupt: they hold no position.
 base::Result<Position> adopt_rows(IncomingEngine& incoming);
 
+/// By how much index, term and revision rise from one generation to the next: more than any
+/// generation can give out, so that what it gave (sessions, tokens, revisions) is not given again,
+/// and a round number, so that people still read the last digits.
+inline constexpr std::uint64_t kGenerationStep = 1'000'000'000'000;
+
+/// Where the next generation of this state begins (DESIGN section 5.11): after a restore, or after
+/// a quorum was lost for good. `cluster`: whose generation it is. Its chain of hashes begins anew,
+/// the same wherever the same state is given.
+Position next_generation(Position from, base::ClusterId cluster, std::string configuration);
+/// Puts the position into a state that no machine has open; durable when it returns. Errors: kIo,
+/// kDiskFull.
+base::Status write_position(Engine& engine, const Position& position);
+
 /// Invariants (CHECKed):
 /// - entries are applied in order, without a gap, each once;
 /// - position, state, sessions and digest change in one atomic batch;

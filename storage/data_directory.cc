@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 
 #include "base/check.h"
 #include "storage/files.h"
 #include "storage/identity.h"
+#include "storage/new_directory.h"
 #include "storage/rocks_engine.h"
 #include "storage/rocks_log.h"
 
@@ -17,19 +19,6 @@ namespace {
 
 using base::Code;
 using base::Status;
-
-/// Holds MEMBER/LOCK until it is closed, in whatever way the process ends.
-base::Result<File> take_lock(const std::string& member_directory) {
-  const std::string path = member_directory + "/LOCK";
-  auto file = File::open(path, O_RDWR | O_CREAT);
-  if (!file) return file;
-  struct flock whole_file {};
-  whole_file.l_type = F_WRLCK;
-  whole_file.l_whence = SEEK_SET;
-  if (::fcntl(file->descriptor(), F_OFD_SETLK, &whole_file) == 0) return file;
-  if (errno != EAGAIN && errno != EACCES) return file_error("lock", path, errno);
-  return Status(Code::kLocked, path + " is held by another process: stop it first");
-}
 
 Status check_owner(const std::string& directory, const Identity& found,
                    const DataDirectoryOptions& options) {
@@ -107,15 +96,36 @@ Status settle_format(const std::string& directory, bool initialised) {
   return {Code::kCorrupt, directory + "/FORMAT is missing, though the directory is in use"};
 }
 
+/// A restore that was cut short has left no member: an empty one must not be made in its place.
+Status check_not_being_restored(const std::string& path) {
+  std::error_code error;
+  const bool begun = std::filesystem::exists(path + "/" + std::string(kRestoring), error);
+  if (error || !begun || std::filesystem::exists(path + "/member", error)) return Status::ok();
+  return {Code::kCorrupt, path + " is being restored, or a restore was cut short: run it again"};
+}
+
 }  // namespace
+
+base::Result<File> lock_member_directory(const std::string& member_directory) {
+  const std::string path = member_directory + "/LOCK";
+  auto file = File::open(path, O_RDWR | O_CREAT);
+  if (!file) return file;
+  struct flock whole_file {};
+  whole_file.l_type = F_WRLCK;
+  whole_file.l_whence = SEEK_SET;
+  if (::fcntl(file->descriptor(), F_OFD_SETLK, &whole_file) == 0) return file;
+  if (errno != EAGAIN && errno != EACCES) return file_error("lock", path, errno);
+  return Status(Code::kLocked, path + " is held by another process: stop it first");
+}
 
 base::Result<std::unique_ptr<DataDirectory>> DataDirectory::open(
     const DataDirectoryOptions& options) {
   CHECK(options.cluster && options.member, "ids are not zero");
   const std::string directory = options.path + "/member";
+  if (Status status = check_not_being_restored(options.path); !status.is_ok()) return status;
   if (Status status = make_directory(options.path); !status.is_ok()) return status;
   if (Status status = make_directory(directory); !status.is_ok()) return status;
-  auto lock = take_lock(directory);
+  auto lock = lock_member_directory(directory);
   if (!lock) return lock.status();
 
   bool initialised = false;

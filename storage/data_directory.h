@@ -14,6 +14,7 @@
 #include "kv/state_machine.h"
 #include "raft/core.h"
 #include "storage/faults.h"
+#include "storage/files.h"
 #include "storage/log_store.h"
 
 namespace storage {
@@ -37,6 +38,9 @@ class DataDirectory {
   /// Once: the state engine, for kv::StateMachine::open.
   virtual std::unique_ptr<kv::Engine> take_engine() = 0;
 };
+
+/// Takes MEMBER/LOCK, as open() does, until the file is closed. Errors: kLocked, kIo.
+base::Result<File> lock_member_directory(const std::string& member_directory);
 
 /// Brings log and state together by rule 3 of DESIGN section 6, writing to the log where the rule
 /// says so, and loads what must be applied again. `initial` is used if no configuration was
