@@ -17,6 +17,16 @@ interface Holdfast {
 
   fault @2 (name :Text, on :Bool) -> (code :UInt16, detail :Text, faults :List(Fault));
   # Switches an injected fault; an empty name only lists. Needs --allow-faults.
+
+  snapshot @3 () -> (code :UInt16, detail :Text, header :Header, snapshot :Snapshot);
+  # Freezes this member's state as it stands; after a linearizable read at this member it holds all
+  # that was acknowledged before. At most four at once; one that nobody reads for a minute goes.
+}
+
+interface Snapshot {
+  # A snapshot file (storage/snapshot_file.h) that is being read. Goes with the capability.
+  read @0 () -> (code :UInt16, detail :Text, data :Data, checksum :UInt64, done :Bool);
+  # The bytes that follow, about a MiB; `checksum` is their XXH3-64. One call at a time.
 }
 
 struct Call {

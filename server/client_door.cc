@@ -48,6 +48,9 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
     }
     return kj::READY_NOW;
   }
+  kj::Promise<void> snapshot(SnapshotContext context) override {
+    return door_.exports_.open(context);
+  }
 
  private:
   ClientDoor& door_;
@@ -55,12 +58,13 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
 };
 
 ClientDoor::ClientDoor(ClientDoorOptions options, NodeView view, std::string http_address,
-                       Send send, DoorCounters& counters)
+                       Send send, SnapshotExports::Post post, DoorCounters& counters)
     : options_(options),
       view_(std::move(view)),
       http_address_(std::move(http_address)),
       send_(std::move(send)),
-      counters_(counters) {}
+      counters_(counters),
+      exports_(view_, std::move(post)) {}
 ClientDoor::~ClientDoor() = default;
 
 schema::Holdfast::Client ClientDoor::connect() {
@@ -212,6 +216,7 @@ void ClientDoor::answer(std::vector<ClientAnswer> answers) {
 }
 
 void ClientDoor::expire(std::uint64_t now_ms) {
+  exports_.expire(now_ms);
   while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
     const std::uint64_t number = deadlines_.begin()->second;
     deadlines_.erase(deadlines_.begin());

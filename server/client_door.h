@@ -14,6 +14,7 @@
 #include "schema/client.capnp.h"
 #include "server/events.h"
 #include "server/node_view.h"
+#include "server/snapshot_exports.h"
 
 namespace server {
 
@@ -37,13 +38,14 @@ class ClientDoor {
 
   /// `http_address`: what status names.
   ClientDoor(ClientDoorOptions options, NodeView view, std::string http_address, Send send,
-             DoorCounters& counters);
+             SnapshotExports::Post post, DoorCounters& counters);
   ~ClientDoor();
 
   /// The bootstrap capability of a new connection. The door outlives it.
   schema::Holdfast::Client connect();
   void answer(std::vector<ClientAnswer> answers);
-  /// Ends the calls whose deadline has passed.
+  void answer(SnapshotExportDone done) { exports_.done(std::move(done)); }
+  /// Ends the calls whose deadline has passed, and the snapshots that nobody reads.
   void expire(std::uint64_t now_ms);
   std::size_t submissions() const { return submissions_.size(); }
 
@@ -71,6 +73,7 @@ class ClientDoor {
   const std::string http_address_;
   const Send send_;
   DoorCounters& counters_;
+  SnapshotExports exports_;
   std::uint64_t next_number_ = 1;
   std::unordered_map<std::uint64_t, std::unique_ptr<Submission>> submissions_;
   std::multimap<std::uint64_t, std::uint64_t> deadlines_;  // milliseconds -> number

@@ -77,13 +77,6 @@ constexpr FlagRow kFlags[] = {
      "its members and this one"},
 };
 
-std::string environment_name(std::string flag) {
-  for (char& c : flag) {
-    c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
-  return "HOLDFAST_" + flag;
-}
-
 Status wrong(const std::string& option, const std::string& why) {
   return {Code::kInvalidArgument, "--" + option + ": " + why};
 }
@@ -251,6 +244,24 @@ Result<std::vector<MemberConfig>> parse_members(const std::string& text, const s
     members.push_back(std::move(member));
   }
   return members;
+}
+
+raft::Configuration initial_configuration(const std::vector<MemberConfig>& members) {
+  raft::Configuration initial;
+  for (const auto& member : members) {
+    initial.voters.push_back(
+        {member.id, {}, member.name, member.peer.to_string(), member.client_address});
+  }
+  std::sort(initial.voters.begin(), initial.voters.end(),
+            [](const raft::Member& a, const raft::Member& b) { return a.id < b.id; });
+  return initial;
+}
+
+std::string environment_name(std::string flag) {
+  for (char& c : flag) {
+    c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return "HOLDFAST_" + flag;
 }
 
 CommandLine parse_command_line(int argc, const char* const* argv,

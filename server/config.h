@@ -55,6 +55,12 @@ base::MemberId member_id_of(const std::string& token, const std::string& name);
 base::Result<std::vector<MemberConfig>> parse_members(const std::string& text,
                                                       const std::string& token);
 
+/// The first configuration of a cluster: all vote, and nobody's data directory is known yet.
+raft::Configuration initial_configuration(const std::vector<MemberConfig>& members);
+
+/// "data-dir" to "HOLDFAST_DATA_DIR".
+std::string environment_name(std::string flag);
+
 /// How a command line ends: a configuration, or a text and an exit code (--help, --version,
 /// errors).
 struct CommandLine {

@@ -93,8 +93,12 @@ Status DiskThread::serve_snapshot(Work& work) {
     std::vector<LoopEvent> events;
     events.emplace_back(SnapshotStoredEvent{store->id, ok});
     post_(std::move(events));
+  } else if (auto* take = std::get_if<TakeWork>(&work)) {
+    take->take(transfers_.take());
   } else {
-    std::get<TakeWork>(work).take(transfers_.take());
+    auto& part = std::get<PartWork>(work);
+    if (part.give) part.give(part.source->next());
+    part.source.reset();
   }
   return Status::ok();
 }

@@ -13,6 +13,7 @@
 #include "server/stamps.h"
 #include "server/work_queue.h"
 #include "storage/log_store.h"
+#include "storage/snapshot_file.h"
 
 namespace server {
 
@@ -23,6 +24,7 @@ namespace server {
 class DiskThread {
  public:
   static constexpr std::uint32_t kWatermarkMs = 100;
+  using GivePart = std::function<void(base::Result<storage::SnapshotFileSource::Part>)>;
 
   /// `begin`: as of SnapshotTransfers.
   DiskThread(storage::LogStore& log, SnapshotTransfers::Begin begin, PostToLoop post, Fatal fatal,
@@ -43,6 +45,12 @@ class DiskThread {
   /// Gives the store that is complete to `take`.
   void take_snapshot(std::function<void(std::unique_ptr<kv::IncomingEngine>)> take) {
     queue_.push(TakeWork{std::move(take)});
+  }
+
+  /// The next part of a snapshot file goes to `give`, on the disk thread. Without `give` the frozen
+  /// state is let go.
+  void read_part(std::shared_ptr<storage::SnapshotFileSource> source, GivePart give) {
+    queue_.push(PartWork{std::move(source), std::move(give)});
   }
 
   /// The thread's life: returns after stop(), a drained queue and a last sync, or after an error.
@@ -69,9 +77,13 @@ class DiskThread {
   struct TakeWork {
     std::function<void(std::unique_ptr<kv::IncomingEngine>)> take;
   };
+  struct PartWork {
+    std::shared_ptr<storage::SnapshotFileSource> source;
+    GivePart give;
+  };
   using Work =
       std::variant<raft::LoadRequest, CutWork, QuarantineWork, OpenWork, raft::SnapshotReadRequest,
-                   DropWork, raft::SnapshotStoreRequest, TakeWork>;
+                   DropWork, raft::SnapshotStoreRequest, TakeWork, PartWork>;
 
   base::Status serve(Work& work);
   base::Status serve_load(const raft::LoadRequest& request);

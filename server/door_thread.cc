@@ -17,12 +17,13 @@ constexpr std::uint32_t kTickMs = 10;
 class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
  public:
   Turn(net::Loop& loop, const DoorOptions& options, const NodeView& view, Stamp& stamp,
-       const ClientDoor::Send& send)
+       const ClientDoor::Send& send, SnapshotExports::Post post)
       : loop_(loop),
         options_(options),
         view_(view),
         stamp_(stamp),
         send_(send),
+        post_(std::move(post)),
         http_(loop.timer(), view, counters_),
         connections_(*this) {}
 
@@ -36,7 +37,7 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
     http_listener_ = std::move(http).value();
     const net::Address http_address{view_.config->listen_http.host, http_listener_->port()};
     client_ = std::make_unique<ClientDoor>(options_.client, view_, http_address.to_string(), send_,
-                                           counters_);
+                                           post_, counters_);
     auto clients = net::Listener::listen(
         loop_, view_.config->listen_client, options_.max_client_connections,
         [this](std::shared_ptr<net::Socket> socket) {
@@ -56,6 +57,9 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
   void take(std::vector<std::vector<ClientAnswer>> batches) {
     for (auto& batch : batches) client_->answer(std::move(batch));
   }
+  void take(std::vector<SnapshotExportDone> exports) {
+    for (auto& done : exports) client_->answer(std::move(done));
+  }
 
  private:
   void turn() {
@@ -71,6 +75,7 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
   const NodeView& view_;
   Stamp& stamp_;
   const ClientDoor::Send& send_;
+  const SnapshotExports::Post post_;
   DoorCounters counters_;
   std::unique_ptr<ClientDoor> client_;
   HttpDoor http_;
@@ -85,15 +90,19 @@ DoorThread::DoorThread(DoorOptions options, NodeView view, Stamp& stamp, ClientD
       stamp_(stamp),
       send_(std::move(send)),
       doorbell_([this] { drain(); }),
-      answers_(SIZE_MAX, [this] { doorbell_.ring(); }) {}
+      answers_(SIZE_MAX, [this] { doorbell_.ring(); }),
+      exports_(SIZE_MAX, [this] { doorbell_.ring(); }) {}
 
 void DoorThread::drain() {
-  if (turn_ != nullptr) turn_->take(answers_.drain());
+  if (turn_ == nullptr) return;
+  turn_->take(answers_.drain());
+  turn_->take(exports_.drain());
 }
 
 void DoorThread::run() {
   net::Loop loop;
-  Turn turn(loop, options_, view_, stamp_, send_);
+  Turn turn(loop, options_, view_, stamp_, send_,
+            [this](SnapshotExportDone done) { exports_.push(std::move(done)); });
   const base::Status status = turn.start();
   if (!status.is_ok()) return started_.set_value(status);
   client_port_ = turn.client_port();

@@ -53,6 +53,7 @@ class DoorThread {
   Turn* turn_ = nullptr;  // door thread
   Doorbell doorbell_;
   base::Mailbox<std::vector<ClientAnswer>> answers_;
+  base::Mailbox<SnapshotExportDone> exports_;
 };
 
 }  // namespace server

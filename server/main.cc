@@ -12,6 +12,7 @@
 #include "server/config.h"
 #include "server/log_sink.h"
 #include "server/node.h"
+#include "server/offline.h"
 #include "server/watchdog.h"
 
 namespace {
@@ -93,9 +94,10 @@ int run(const server::Config& config, const sigset_t& ends) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const auto getenv = [](const char* name) -> const char* { return std::getenv(name); };
+  if (const auto exit_code = server::run_offline(argc, argv, getenv)) return *exit_code;
   const sigset_t ends = block_signals();
-  const server::CommandLine line = server::parse_command_line(
-      argc, argv, [](const char* name) -> const char* { return std::getenv(name); });
+  const server::CommandLine line = server::parse_command_line(argc, argv, getenv);
   if (!line.config) {
     std::fputs(line.text.c_str(), line.exit_code == 0 ? stdout : stderr);
     return line.exit_code;

@@ -21,18 +21,6 @@ namespace {
 using base::Result;
 using base::Status;
 
-raft::Configuration initial_configuration(const Config& config) {
-  raft::Configuration initial;
-  if (config.join) return initial;
-  for (const auto& member : config.members) {
-    initial.voters.push_back(
-        {member.id, {}, member.name, member.peer.to_string(), member.client_address});
-  }
-  std::sort(initial.voters.begin(), initial.voters.end(),
-            [](const raft::Member& a, const raft::Member& b) { return a.id < b.id; });
-  return initial;
-}
-
 net::peer::LinksOptions links_options(const Config& config, std::uint64_t seed) {
   net::peer::LinksOptions options;
   options.cluster = config.cluster;
@@ -161,6 +149,8 @@ NodeView Node::Impl::view() {
   view.faults = faults_.get();
   view.append_duration = &append_duration_;
   view.sessions = [this] { return apply_.sessions(); };
+  view.apply = &apply_;
+  view.disk = &disk_;
   view.readiness.tick_ms = config_.tick_ms();
   view.readiness.election_ticks = config_.election_ms / 10;
   view.readiness.stuck_ms *= config_.time_scale;
@@ -251,8 +241,9 @@ Result<std::unique_ptr<Node>> Node::open(const Config& config, LogSink& lines, E
   if (!directory) return directory.status();
   auto machine = kv::StateMachine::open(directory.value()->take_engine());
   if (!machine) return machine.status();
-  auto recovered = storage::reconcile(directory.value()->log(), machine.value()->position(),
-                                      initial_configuration(config));
+  auto recovered = storage::reconcile(
+      directory.value()->log(), machine.value()->position(),
+      config.join ? raft::Configuration() : initial_configuration(config.members));
   if (!recovered) return recovered.status();
   lines.write(recovered->quarantined ? LogLevel::kError : LogLevel::kInfo, "data directory opened",
               {{"path", config.data_dir},

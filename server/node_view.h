@@ -17,6 +17,9 @@
 
 namespace server {
 
+class ApplyThread;
+class DiskThread;
+
 /// Pointers outlive the doors; none is null.
 struct NodeView {
   const Config* config = nullptr;
@@ -27,6 +30,8 @@ struct NodeView {
   storage::FaultSwitches* faults = nullptr;
   const DurationHistogram* append_duration = nullptr;
   std::function<std::uint64_t()> sessions;
+  ApplyThread* apply = nullptr;  // only what any thread may call
+  DiskThread* disk = nullptr;    // likewise
   ReadinessOptions readiness;
 };
 
