@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <kj/async.h>
@@ -80,5 +81,20 @@ kj::Promise<base::Result<MemberStatus>> status(net::Loop& loop, std::string endp
 kj::Promise<base::Result<std::vector<Fault>>> fault(net::Loop& loop, std::string endpoint,
                                                     std::string name, bool on,
                                                     std::uint32_t timeout_ms);
+
+/// How a snapshot file is fetched.
+struct SnapshotRequest {
+  /// kLinearizable: with all that was acknowledged before, which needs a leader; kSerializable:
+  /// what the member has.
+  Consistency consistency = Consistency::kLinearizable;
+  std::uint32_t timeout_ms = 5000;  // without progress
+  /// Takes the bytes of the file, in order, about a MiB at a time. A failure ends the fetch.
+  std::function<base::Status(std::string_view bytes)> write;
+};
+/// Fetches one member's state as a snapshot file. The header says what it holds. Errors: those of
+/// `write`, of linearizable reads, and kInvalidArgument (address), kUnavailable (no connection, or
+/// one that was lost or too slow), kQuarantined, kOverloaded; what was written is no snapshot then.
+kj::Promise<base::Result<Header>> snapshot(net::Loop& loop, std::string endpoint,
+                                           SnapshotRequest request);
 
 }  // namespace client

@@ -199,6 +199,36 @@ void add_membership(CLI::App& app, Arguments& to) {
   move->callback([&to] { to.verb = Verb::kMoveLeader; });
 }
 
+/// A verb that holdfastd carries out: everything behind it is its.
+void add_offline(CLI::App& app, Arguments& to, const char* name, std::vector<std::string> words,
+                 const char* text) {
+  auto* sub = app.add_subcommand(name, text);
+  sub->fallthrough(false);
+  sub->prefix_command();
+  sub->set_help_flag();
+  sub->callback([&to, sub, words = std::move(words)] {
+    to.verb = Verb::kOffline;
+    to.offline = words;
+    for (const std::string& word : sub->remaining()) to.offline.push_back(word);
+  });
+}
+
+void add_snapshots(CLI::App& app, Raw& raw, Arguments& to) {
+  auto* snapshot = app.add_subcommand("snapshot", "the whole state as a file, and back");
+  snapshot->require_subcommand(1);
+  auto* save = snapshot->add_subcommand("save", "fetch the state of a running member");
+  save->add_option("FILE", to.snapshot.file, "written as FILE.partial, renamed once it is whole")
+      ->required();
+  save->add_option("--consistency", raw.consistency,
+                   "l: with all that was acknowledged (default); s: what the member has, which "
+                   "needs no leader");
+  save->callback([&to] { to.verb = Verb::kSnapshotSave; });
+  add_offline(*snapshot, to, "status", {"snapshot", "status"},
+              "check a file and say what it holds");
+  add_offline(*snapshot, to, "restore", {"snapshot", "restore"},
+              "make the data directory of a member of a new cluster from a file");
+}
+
 base::Status unescape_all(Arguments& to) {
   if (!to.global.hex) return {};
   std::vector<std::string*> texts = {&to.put.key, &to.get.key, &to.get.end, &to.del.key,
@@ -244,7 +274,8 @@ base::Status convert(const Raw& raw, Arguments& to) {
   if (raw.value_given) to.put.value = raw.value;
   if (raw.consistency != "l" && raw.consistency != "s")
     return bad("--consistency: \"" + raw.consistency + "\" is not l or s");
-  if (raw.consistency == "s") to.get.consistency = Consistency::kSerializable;
+  if (raw.consistency == "s")
+    to.get.consistency = to.snapshot.consistency = Consistency::kSerializable;
   const auto exclusive = [](bool prefix, bool from_key, const std::string& end) {
     return prefix + from_key + !end.empty() <= 1;
   };
@@ -283,6 +314,7 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   add_key_verbs(app, raw, *parsed.arguments);
   add_cluster_verbs(app, raw, *parsed.arguments);
   add_membership(app, *parsed.arguments);
+  add_snapshots(app, raw, *parsed.arguments);
   add_playground(app, raw, *parsed.arguments);
   for (auto* sub : app.get_subcommands({})) sub->fallthrough();
   const auto refuse = [&](const std::string& why) {

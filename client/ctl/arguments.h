@@ -92,6 +92,8 @@ enum class Verb : std::uint8_t {
   kMoveLeader,
   kFault,
   kBench,
+  kSnapshotSave,
+  kOffline,
   kPlayground
 };
 
@@ -105,6 +107,11 @@ struct MemberArguments {
   bool wait = false;  // until the new member votes
 };
 
+struct SnapshotArguments {
+  std::string file;
+  Consistency consistency = Consistency::kLinearizable;
+};
+
 struct Arguments {
   Verb verb = Verb::kStatus;
   Global global;
@@ -115,6 +122,9 @@ struct Arguments {
   std::string move_leader_to;
   FaultArguments fault;
   BenchArguments bench;
+  SnapshotArguments snapshot;
+  /// What holdfastd is to do with files and directories, in its words: kOffline.
+  std::vector<std::string> offline;
   PlaygroundArguments playground;
 };
 

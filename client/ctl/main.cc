@@ -10,6 +10,8 @@
 #include "client/ctl/member.h"
 #include "client/ctl/playground/playground.h"
 #include "client/ctl/playground/supervisor.h"
+#include "client/ctl/server_program.h"
+#include "client/ctl/snapshot.h"
 
 int main(int argc, char** argv) {
   using namespace client::ctl;
@@ -41,6 +43,10 @@ int main(int argc, char** argv) {
       return run_fault(arguments);
     case Verb::kBench:
       return run_bench(arguments);
+    case Verb::kSnapshotSave:
+      return run_snapshot_save(arguments);
+    case Verb::kOffline:
+      return become_server_program(arguments);
     case Verb::kPlayground:
       return playground::run(arguments);
   }

@@ -16,6 +16,7 @@
 #include "client/ctl/playground/playground.h"
 #include "client/ctl/playground/ports.h"
 #include "client/ctl/playground/supervisor.h"
+#include "client/ctl/server_program.h"
 
 namespace client::ctl::playground {
 namespace {
@@ -36,16 +37,6 @@ std::uint64_t random_number() {
 
 base::Status bad(const std::string& why) {
   return {base::Code::kInvalidArgument, why};
-}
-
-base::Result<std::string> find_server() {
-  if (const char* given = std::getenv("HOLDFASTD"); given != nullptr && *given != '\0') {
-    if (access(given, X_OK) == 0) return std::string(given);
-    return bad(std::string("HOLDFASTD names ") + given + ", which cannot be run");
-  }
-  const auto beside = std::filesystem::path(self_path()).parent_path() / "holdfastd";
-  if (access(beside.c_str(), X_OK) == 0) return beside.string();
-  return bad(beside.string() + " is not there: build holdfastd, or name it in HOLDFASTD");
 }
 
 /// Token and ports of the cluster whose data this is, if there is any.
@@ -102,7 +93,7 @@ base::Result<State> plan(const PlaygroundArguments& arguments, const std::string
                                       : std::filesystem::absolute(arguments.data).string();
   state.keep_data = arguments.keep || !arguments.data.empty();
   state.server_flags = arguments.server_flags;
-  auto server = find_server();
+  auto server = find_server_program();
   if (!server.is_ok()) return server.status();
   state.server = server.value();
   auto status = reuse_cluster(state, arguments.nodes);
