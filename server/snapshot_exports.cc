@@ -16,6 +16,16 @@ using base::Status;
 using Source = storage::SnapshotFileSource;
 using Part = Result<Source::Part>;
 
+namespace {
+
+template <class Results>
+void refuse(const Status& status, Results to) {
+  to.setCode(static_cast<std::uint16_t>(status.code()));
+  to.setDetail(status.detail());
+}
+
+}  // namespace
+
 struct SnapshotExports::Export {
   std::shared_ptr<Source> source;                                // once it is frozen
   kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>> opening;        // until then
@@ -54,9 +64,6 @@ Status SnapshotExports::admit() const {
   if (core.needs_snapshot) {
     return {Code::kUnavailable, "this member's state is not whole: it waits for a snapshot itself"};
   }
-  if (!status->replica.position.applied) {
-    return {Code::kUnavailable, "nothing has been applied at this member yet"};
-  }
   if (exports_.size() >= kMost) {
     return {Code::kOverloaded, std::to_string(kMost) + " snapshots are being read already"};
   }
@@ -65,9 +72,7 @@ Status SnapshotExports::admit() const {
 
 kj::Promise<void> SnapshotExports::open(Context context) {
   if (const Status status = admit(); !status.is_ok()) {
-    auto results = context.getResults();
-    results.setCode(static_cast<std::uint16_t>(status.code()));
-    results.setDetail(status.detail());
+    refuse(status, context.getResults());
     return kj::READY_NOW;
   }
   const std::uint64_t id = next_id_++;
@@ -87,6 +92,9 @@ kj::Promise<void> SnapshotExports::open(Context context) {
     KJ_REQUIRE(at != exports_.end(), "the snapshot was given up");
     auto results = context.getResults();
     const kv::Position& position = at->second->source->header().position;
+    if (!position.applied) {
+      return refuse({Code::kUnavailable, "nothing has been applied at this member yet"}, results);
+    }
     Header header = header_of(view_);
     header.generation = position.generation;
     header.revision = position.revision;
@@ -111,8 +119,7 @@ kj::Promise<void> SnapshotExports::read(std::uint64_t id, ReadContext context) {
   });
   return paf.promise.then([context](kj::Own<Part> part) mutable {
     auto results = context.getResults();
-    results.setCode(static_cast<std::uint16_t>(part->status().code()));
-    if (!part->is_ok()) return results.setDetail(part->status().detail());
+    if (!part->is_ok()) return refuse(part->status(), results);
     const std::string& data = (*part)->data;
     results.setData(kj::arrayPtr(reinterpret_cast<const kj::byte*>(data.data()), data.size()));
     results.setChecksum(base::hash64(data));

@@ -1,10 +1,42 @@
 #include "tests/client/fake_cluster.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "client/call.h"
 #include "schema/codec.h"
 
 namespace client {
+
+/// One reading of its snapshot.
+class FakeMember::Snapshot final : public schema::Snapshot::Server {
+ public:
+  explicit Snapshot(FakeMember& member) : member_(member) {}
+  kj::Promise<void> read(ReadContext context) override {
+    const std::size_t at = next_++;
+    const std::string& part = member_.snapshot.at(at);
+    const Trouble trouble =
+        at == member_.snapshot_trouble_at ? member_.snapshot_trouble : Trouble::kNone;
+    if (trouble == Trouble::kHold) return kj::NEVER_DONE;
+    if (trouble == Trouble::kDrop) {
+      member_.loop_.post([member = &member_] { member->drop_connections(); });
+      return kj::NEVER_DONE;
+    }
+    auto results = context.getResults();
+    if (trouble == Trouble::kRefuse) {
+      results.setCode(static_cast<std::uint16_t>(base::Code::kUnavailable));
+      results.setDetail("as told");
+      return kj::READY_NOW;
+    }
+    results.setData(kj::arrayPtr(reinterpret_cast<const kj::byte*>(part.data()), part.size()));
+    results.setChecksum(base::hash64(trouble == Trouble::kAlter ? part + "x" : part));
+    results.setDone(next_ == member_.snapshot.size());
+    return kj::READY_NOW;
+  }
+
+ private:
+  FakeMember& member_;
+  std::size_t next_ = 0;
+};
 
 class FakeMember::Server final : public schema::Holdfast::Server {
  public:
@@ -18,6 +50,12 @@ class FakeMember::Server final : public schema::Holdfast::Server {
     status.setRole(member_.leads ? "leader" : "follower");
     auto peers = status.initPeers(static_cast<unsigned>(member_.peers.size()));
     for (unsigned i = 0; i < peers.size(); ++i) peers[i].setClientAddress(member_.peers[i]);
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> snapshot(SnapshotContext context) override {
+    write_header(context.getResults().initHeader());
+    context.getResults().setSnapshot(kj::heap<Snapshot>(member_));
     return kj::READY_NOW;
   }
 

@@ -64,6 +64,12 @@ class FakeMember {
   std::string leader_hint;
   std::vector<std::string> peers;  // client addresses in its status
 
+  /// The parts of its snapshot file, and what happens instead of the one at `snapshot_trouble_at`.
+  enum class Trouble : std::uint8_t { kNone, kDrop, kHold, kAlter, kRefuse };
+  std::vector<std::string> snapshot;
+  Trouble snapshot_trouble = Trouble::kNone;
+  std::size_t snapshot_trouble_at = 0;
+
   // ---- What it has seen ----
   std::vector<Arrival> writes;
   std::vector<std::size_t> batches;  // calls a submit
@@ -72,6 +78,7 @@ class FakeMember {
 
  private:
   class Server;
+  class Snapshot;
   void drop_connections();
 
   net::Loop& loop_;

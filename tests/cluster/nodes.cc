@@ -30,7 +30,8 @@ std::string local(std::uint16_t port) {
 
 }  // namespace
 
-Nodes::Nodes(std::size_t count, std::vector<std::string> flags)
+Nodes::Nodes(std::size_t count, std::vector<std::string> flags,
+             const std::function<void(Nodes&)>& prepare)
     : token_(base::to_hex(random_number())), flags_(std::move(flags)) {
   auto ports = playground::free_ports(3 * count, random_number());
   if (!ports.is_ok()) {
@@ -41,6 +42,7 @@ Nodes::Nodes(std::size_t count, std::vector<std::string> flags)
     const std::uint16_t* mine = &ports.value()[3 * i];
     nodes_.push_back({"n" + std::to_string(i + 1), mine[0], mine[1], mine[2], {}, -1, false});
   }
+  if (prepare) prepare(*this);
   for (std::size_t i = 0; i < count; ++i) start(i);
 }
 
@@ -66,11 +68,15 @@ Nodes::~Nodes() {
   for (std::size_t i = 0; i < size(); ++i) kill(i);
 }
 
-std::vector<std::string> Nodes::arguments(std::size_t i) const {
+std::string Nodes::initial_cluster() const {
   std::string members;
   for (const auto& node : nodes_)
     members += (members.empty() ? "" : ",") + node.name + "=" + local(node.peer_port) + "@" +
                local(node.client_port);
+  return members;
+}
+
+std::vector<std::string> Nodes::arguments(std::size_t i) const {
   const Node& node = nodes_[i];
   std::vector<std::string> words = {"--name",
                                     node.name,
@@ -79,7 +85,7 @@ std::vector<std::string> Nodes::arguments(std::size_t i) const {
                                     "--cluster-token",
                                     token_,
                                     "--initial-cluster",
-                                    members,
+                                    initial_cluster(),
                                     "--listen-client",
                                     local(node.client_port),
                                     "--listen-peer",

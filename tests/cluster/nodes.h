@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,8 +18,10 @@ namespace cluster {
 /// Invariant: only our own children are signalled, by their pid, and never after they were reaped.
 class Nodes {
  public:
-  /// Starts them all. `flags` go to each.
-  explicit Nodes(std::size_t count, std::vector<std::string> flags = {});
+  /// Starts them all. `flags` go to each. `prepare` sees them before the first is started: their
+  /// data directories can be made then.
+  explicit Nodes(std::size_t count, std::vector<std::string> flags = {},
+                 const std::function<void(Nodes&)>& prepare = {});
   ~Nodes();
   Nodes(const Nodes&) = delete;
   Nodes& operator=(const Nodes&) = delete;
@@ -59,6 +62,9 @@ class Nodes {
   std::uint16_t client_port(std::size_t i) const { return nodes_[i].client_port; }
   std::uint16_t peer_port(std::size_t i) const { return nodes_[i].peer_port; }
   std::uint16_t http_port(std::size_t i) const { return nodes_[i].http_port; }
+  /// What `--cluster-token` and `--initial-cluster` are told.
+  const std::string& token() const { return token_; }
+  std::string initial_cluster() const;
   std::string data_dir(std::size_t i) const;
   std::string log(std::size_t i) const;
   pid_t pid(std::size_t i) const { return nodes_[i].process.pid; }

@@ -168,5 +168,26 @@ TEST_F(ArgumentsTest, MembersAndLeadership) {
   EXPECT_EQ(move.arguments->move_leader_to, "n2");
 }
 
+TEST_F(ArgumentsTest, SnapshotsAreSavedHereAndTheRestIsHoldfastds) {
+  const auto save = parse({"snapshot", "save", "f", "--consistency", "s"});
+  ASSERT_TRUE(save.arguments.has_value()) << save.text;
+  EXPECT_EQ(save.arguments->verb, Verb::kSnapshotSave);
+  EXPECT_EQ(save.arguments->snapshot.file, "f");
+  EXPECT_EQ(save.arguments->snapshot.consistency, Consistency::kSerializable);
+  EXPECT_EQ(parse({"snapshot"}).exit_code, kExitUsage);
+  EXPECT_EQ(parse({"snapshot", "save"}).exit_code, kExitUsage);
+
+  const auto restore = parse({"snapshot", "restore", "f", "--name", "n1", "--help", "-w", "json"});
+  ASSERT_TRUE(restore.arguments.has_value()) << restore.text;
+  EXPECT_EQ(restore.arguments->verb, Verb::kOffline);
+  EXPECT_EQ(restore.arguments->offline,
+            (std::vector<std::string>{"snapshot", "restore", "f", "--name", "n1", "--help", "-w",
+                                      "json"}));
+  const auto status = parse({"-w", "json", "snapshot", "status", "f"});
+  ASSERT_TRUE(status.arguments.has_value()) << status.text;
+  EXPECT_EQ(status.arguments->offline, (std::vector<std::string>{"snapshot", "status", "f"}));
+  EXPECT_EQ(status.arguments->global.format, Format::kJson);
+}
+
 }  // namespace
 }  // namespace client::ctl
