@@ -265,6 +265,7 @@ Position next_generation(Position from, base::ClusterId cluster, std::string con
   next.applied = next.applied + kGenerationStep;
   next.term = next.term + kGenerationStep;
   next.revision = next.revision + kGenerationStep;
+  CHECK(generation_of(next.applied) == next.generation, "an index says its generation");
   next.log_ordinal = base::Ordinal();
   next.configuration = std::move(configuration);
   base::Hasher chain;

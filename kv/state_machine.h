@@ -55,6 +55,10 @@ base::Result<Position> adopt_rows(IncomingEngine& incoming);
 /// generation can give out, so that what it gave (sessions, tokens, revisions) is not given again,
 /// and a round number, so that people still read the last digits.
 inline constexpr std::uint64_t kGenerationStep = 1'000'000'000'000;
+/// So an index says whose it is, in a log too, which has no other word of it.
+constexpr std::uint64_t generation_of(Index index) {
+  return index.value / kGenerationStep;
+}
 
 /// Where the next generation of this state begins (DESIGN section 5.11): after a restore, or after
 /// a quorum was lost for good. `cluster`: whose generation it is. Its chain of hashes begins anew,

@@ -164,6 +164,9 @@ struct Message {
   Ordinal durable;    // the sender's highest durable ordinal
   Ordinal recovered;  // the ordinal that the sender recovered at this opening
   Term term;
+  /// Of what the sender holds; none: it holds nothing yet. The owner of the core fills it in and
+  /// looks at it (server/generation_fence.h).
+  std::optional<std::uint64_t> generation = {};
   MessageBody body;
 };
 

@@ -30,6 +30,7 @@ struct Envelope {
   term @9 :UInt64;
   checksum @10 :UInt64;  # XXH3-64 over the fields above and the body's bytes, see net/peer/codec
   body @11 :Data;        # a Body as one flat message, so that the checksum covers plain bytes
+  generation @12 :UInt64;  # of what the sender holds, plus one; 0: it holds nothing yet
 }
 
 struct Entry {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/clock.h"
+#include "server/generation_fence.h"
 
 namespace server {
 namespace {
@@ -52,6 +53,7 @@ class LoopThread::Turn : private LogPort,
  public:
   Turn(net::Loop& loop, LoopOptions options, const LoopPeers& peers)
       : peers_(peers),
+        generation_(options.position, options.recovered),
         replica_(options.replica, options.core, std::move(options.recovered),
                  std::move(options.position),
                  {.log = this,
@@ -67,8 +69,7 @@ class LoopThread::Turn : private LogPort,
   base::Status start() {
     auto links = net::peer::Links::start(
         loop_, links_options_,
-        {.message =
-             [this](raft::Message message) { turn([&] { replica_.receive(std::move(message)); }); },
+        {.message = [this](raft::Message message) { turn([&] { receive(std::move(message)); }); },
          .link_up = [this](base::MemberId peer) { turn([&] { replica_.link_up(peer); }); },
          .link_down = [this](base::MemberId peer) { turn([&] { replica_.link_down(peer); }); }});
     if (!links) return links.status();
@@ -185,7 +186,10 @@ class LoopThread::Turn : private LogPort,
   }
 
   // LogPort
-  void append(raft::PersistRequest request) override { peers_.log->append(std::move(request)); }
+  void append(raft::PersistRequest request) override {
+    generation_.observe(request);
+    peers_.log->append(std::move(request));
+  }
   void load(raft::LoadRequest request) override { peers_.disk->load(std::move(request)); }
   void cut(base::Index through, base::Term term, base::ChainHash hash) override {
     peers_.disk->cut(through, term, hash);
@@ -212,7 +216,17 @@ class LoopThread::Turn : private LogPort,
   }
 
   // Transport
-  void send(raft::Message message) override { links_->send(std::move(message)); }
+  void send(raft::Message message) override {
+    message.generation = generation_.own();
+    links_->send(std::move(message));
+  }
+  void receive(raft::Message message) {
+    if (generation_.admits(message)) return replica_.receive(std::move(message));
+    if (!generation_.refused_first(message)) return;
+    peers_.lines->write(
+        LogLevel::kWarn, "member of another generation refused",
+        {{"peer", base::to_hex(message.from.value)}, {"reason", generation_.reason(message)}});
+  }
   void members_changed(const raft::Configuration& configuration) override {
     changed_ = true;
     dial(configuration);
@@ -277,6 +291,7 @@ class LoopThread::Turn : private LogPort,
   std::vector<ClientAnswer> answers_;  // of this turn
   bool changed_ = false;               // something that status shows at once
   std::uint64_t next_publish_ms_ = 0;
+  GenerationFence generation_;
   Replica replica_;
   const net::peer::LinksOptions links_options_;
   struct Leaving {

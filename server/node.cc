@@ -250,6 +250,7 @@ Result<std::unique_ptr<Node>> Node::open(const Config& config, LogSink& lines, E
                {"epoch", directory.value()->log().opening().epoch},
                {"term", recovered->hard_state.term.value},
                {"applied", recovered->applied.value},
+               {"generation", machine.value()->position().generation},
                {"entries", std::uint64_t{recovered->metas.size()}},
                {"quarantined", recovered->quarantined},
                {"reason", recovered->quarantine_reason}});

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "server/audit.h"
+#include "server/log_sink.h"
+#include "server/recovery.h"
 #include "server/restore.h"
 #include "storage/snapshot_file.h"
 
@@ -180,10 +182,75 @@ int snapshot_restore(int argc, const char* const* argv, const Getenv& getenv) {
                "--initial-cluster\n");
 }
 
+// ---- recover ----
+
+constexpr const char* kConsent = "--i-accept-the-loss-of-unreplicated-writes";
+
+ordered_json json_of(const Recovery::Result& recovered, const Survivor& survivor) {
+  return {{"member", base::to_hex(survivor.identity.member.value)},
+          {"name", survivor.member.name},
+          {"cluster", base::to_hex(survivor.identity.cluster.value)},
+          {"generation", recovered.position.generation},
+          {"committed_index", survivor.state.applied.value},
+          {"last_index", survivor.last.value},
+          {"index", recovered.position.applied.value},
+          {"term", recovered.position.term.value},
+          {"revision", recovered.position.revision.value},
+          {"old_directory", recovered.kept}};
+}
+
+std::string simple_of(const Survivor& survivor) {
+  return "This would make " + survivor.member.name + " the only member of generation " +
+         std::to_string(survivor.state.generation + 1) + " of its cluster.\n" + "  members    " +
+         names_of(survivor.configuration) +
+         ": the data directories of the others are refused from then on\n" +
+         "  committed  up to index " + std::to_string(survivor.state.applied.value) +
+         ", revision " + std::to_string(survivor.state.revision.value) + "\n" + "  kept       " +
+         describe_kept(survivor) + " of its log, though perhaps never committed\n" +
+         "  lost       " + describe_loss(survivor) + "\n";
+}
+
+int recover(int argc, const char* const* argv) {
+  std::string data_dir, reason;
+  bool consent = false;
+  Line line("holdfast recover",
+            "After a quorum was lost for good: one survivor goes on alone, in a new generation.\n"
+            "holdfastd must not run on it. Choose the survivor whose log reaches furthest.\n"
+            "Without consent it only says what would be kept and what may be lost.");
+  line.app().add_option("--data-dir", data_dir, "the survivor's data directory")->required();
+  line.app().add_option("--reason", reason, "why, for the record; required with consent");
+  line.app().add_flag(kConsent, consent, "do it");
+  if (const auto ended = line.parse(argc, argv)) return *ended;
+  if (consent && reason.empty()) return line.refuse("--reason is required: it is written down");
+  auto recovery = Recovery::open(data_dir);
+  if (!recovery) return fail("recover", recovery.status());
+  const Survivor survivor = recovery.value()->survivor();
+  if (!consent) {
+    (void)print(simple_of(survivor));
+    return line.refuse(std::string("nothing was changed: it is done only with --reason and ") +
+                       kConsent);
+  }
+  LogSink lines({.node = survivor.member.name});
+  auto recovered = recovery.value()->run(reason);
+  if (!recovered) return fail("recover", recovered.status());
+  lines.write(LogLevel::kWarn, "recovered from the loss of a quorum",
+              {{"path", data_dir},
+               {"generation", recovered->position.generation},
+               {"committed", survivor.state.applied.value},
+               {"last", survivor.last.value},
+               {"lost", describe_loss(survivor)},
+               {"reason", reason}});
+  if (line.json()) return print(text_of(json_of(recovered.value(), survivor)));
+  return print(recovered->audit + survivor.member.name +
+               " is the only member now: start holdfastd on it as before, then take the others "
+               "back by\n`holdfast member add`, each with an empty data directory and --join.\n");
+}
+
 }  // namespace
 
 std::optional<int> run_offline(int argc, const char* const* argv, const Getenv& getenv) {
   const auto word = [&](int i) { return std::string_view(i < argc ? argv[i] : ""); };
+  if (word(1) == "recover") return recover(argc - 1, argv + 1);
   if (word(1) != "snapshot") return std::nullopt;
   if (word(2) == "status") return snapshot_status(argc - 2, argv + 2);
   if (word(2) == "restore") return snapshot_restore(argc - 2, argv + 2, getenv);

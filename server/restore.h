@@ -1,5 +1,5 @@
 // A snapshot file becomes the data directory of a member of a new cluster
-// (docs/decisions/0011). No member runs on it; blocks.
+// (docs/decisions/0012). No member runs on it; blocks.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // A member directory that begins with a state from elsewhere: that of a snapshot file, or that of
-// the survivor of a lost quorum (docs/decisions/0011). It is built beside its place and put there
+// the survivor of a lost quorum (docs/decisions/0012). It is built beside its place and put there
 // by one rename, so that a crash leaves what was there before or all of the new one. Blocks; no
 // member runs on it.
 #pragma once

@@ -1,5 +1,5 @@
 // Snapshot files: the chunks of snapshot.h with a header in front and a checksum at the end, as
-// `holdfast snapshot save` leaves them (docs/decisions/0011). One thread at a time.
+// `holdfast snapshot save` leaves them (docs/decisions/0012). One thread at a time.
 //
 // Numbers are u64, little-endian. Header: 12 bytes of magic, version, size of what follows,
 // cluster, member, milliseconds since 1970, the position as in the state (kv/row.h), checksum over

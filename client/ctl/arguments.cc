@@ -227,6 +227,8 @@ void add_snapshots(CLI::App& app, Raw& raw, Arguments& to) {
               "check a file and say what it holds");
   add_offline(*snapshot, to, "restore", {"snapshot", "restore"},
               "make the data directory of a member of a new cluster from a file");
+  add_offline(app, to, "recover", {"recover"},
+              "go on with one survivor's data directory after a quorum was lost for good");
 }
 
 base::Status unescape_all(Arguments& to) {
@@ -316,7 +318,7 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   add_membership(app, *parsed.arguments);
   add_snapshots(app, raw, *parsed.arguments);
   add_playground(app, raw, *parsed.arguments);
-  for (auto* sub : app.get_subcommands({})) sub->fallthrough();
+  for (auto* sub : app.get_subcommands({})) sub->fallthrough(!sub->get_prefix_command());
   const auto refuse = [&](const std::string& why) {
     parsed.arguments.reset();
     parsed.text = "holdfast: " + why + "\nTry `holdfast --help` or `holdfast COMMAND --help`.\n";

@@ -408,6 +408,7 @@ base::Result<raft::Message> decode_checked(schema::Envelope::Reader from, base::
   message.durable = get(from.getDurable());
   message.recovered = get(from.getRecovered());
   message.term = base::Term(from.getTerm());
+  if (from.getGeneration() > 0) message.generation = from.getGeneration() - 1;
   message.body = std::move(*body);
   return message;
 }
@@ -431,6 +432,7 @@ std::uint64_t checksum(schema::Envelope::Reader envelope) {
       .add(envelope.getRecovered().getCounter())
       .add(envelope.getLane())
       .add(envelope.getTerm())
+      .add(envelope.getGeneration())
       .add(std::string_view(reinterpret_cast<const char*>(body.begin()), body.size()))
       .value();
 }
@@ -451,6 +453,7 @@ void encode(const raft::Message& message, base::ClusterId cluster, schema::Envel
   put(message.recovered, to.initRecovered());
   to.setLane(static_cast<std::uint8_t>(raft::lane_of(message)));
   to.setTerm(message.term.value);
+  to.setGeneration(message.generation ? *message.generation + 1 : 0);
   write_body(message.body, to);
   to.setChecksum(checksum(to.asReader()));
 }

@@ -29,6 +29,8 @@ class Nodes {
   std::size_t size() const { return nodes_.size(); }
   /// Requires: it does not run.
   void start(std::size_t i);
+  /// From its next start on it waits to be added: with an empty directory, after a recovery.
+  void let_join(std::size_t i) { nodes_[i].joins = true; }
   /// One more node, which waits to be added; its index. It runs when this returns.
   std::size_t join();
   /// What `member add` needs.

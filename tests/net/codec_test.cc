@@ -25,6 +25,7 @@ raft::Message with_body(raft::MessageBody body) {
   message.durable = {8, 9};
   message.recovered = {10, 11};
   message.term = base::Term(12);
+  message.generation = 13;
   message.body = std::move(body);
   return message;
 }
@@ -87,6 +88,7 @@ void expect_same_envelope(const raft::Message& got, const raft::Message& want) {
   EXPECT_EQ(got.durable, want.durable);
   EXPECT_EQ(got.recovered, want.recovered);
   EXPECT_EQ(got.term, want.term);
+  EXPECT_EQ(got.generation, want.generation);
   EXPECT_EQ(got.body.index(), want.body.index());
 }
 
