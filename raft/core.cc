@@ -28,6 +28,11 @@ Core& Core::operator=(Core&&) noexcept = default;
 Output Core::step(Input input) {
   return impl_->step(std::move(input));
 }
+
+CoreSummary Core::summary() const {
+  return impl_->summary();
+}
+
 CoreStatus Core::status() const {
   return impl_->status();
 }

@@ -251,28 +251,32 @@ struct PeerStatus {
   ProgressReport progress;
 };
 
-/// What can be seen from outside. A copy; it changes nothing.
-struct CoreStatus {
+/// What can be seen from outside at once. A copy; it changes nothing.
+struct CoreSummary {
   Role role = Role::kFollower;
   Term term;
   Term durable_term;
   MemberId leader;  // zero: none known
   Index first, last, durable, commit, applied;
+  bool stalled = false;
+  bool quarantined = false;
+  bool failed = false;          // after PersistFailed
+  bool can_read = false;        // leader with an entry of its own term committed
+  bool needs_snapshot = false;  // the log begins above the state: nothing is applied
+  std::uint64_t leader_changes = 0;
+  Index configuration_index;  // of the entry that set it; zero: none has
+};
+
+/// All that can be seen from outside. A copy, with names and texts.
+struct CoreStatus : CoreSummary {
   Index cut_floor;  // durable on every voter, as far as is known
   Index cut_limit;  // the log must not be cut above it: committed, durable, above no snapshot sent
   ChainHash last_hash;
-  bool stalled = false;
   std::string stall_reason;
-  bool quarantined = false;
   std::string quarantine_reason;
-  bool failed = false;           // after PersistFailed
   bool no_member = false;        // left out by a committed configuration, or so the others say
-  bool can_read = false;         // leader with an entry of its own term committed
-  bool needs_snapshot = false;   // the log begins above the state: nothing is applied
   std::string step_down_reason;  // why leadership was last given up; empty if never
-  std::uint64_t leader_changes = 0;
   Configuration configuration;
-  Index configuration_index;  // of the entry that set it; zero: none has
   std::vector<PeerStatus> peers;
 };
 
@@ -292,6 +296,8 @@ class Core {
 
   /// The only entry point. One thread.
   Output step(Input input);
+  /// Cheap: no allocation.
+  CoreSummary summary() const;
   CoreStatus status() const;
   /// Term and hash of the entry at `index`; nullopt unless first <= index <= last.
   std::optional<EntryMeta> meta_at(Index index) const;

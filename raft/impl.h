@@ -125,6 +125,7 @@ class Core::Impl {
  public:
   Impl(Options options, Recovered recovered);
   Output step(Input input);
+  CoreSummary summary() const;
   CoreStatus status() const;
   std::optional<EntryMeta> meta_at(Index index) const;
 

@@ -29,32 +29,38 @@ base::Code Core::Impl::refusal_code() const {
   return known_leader() ? base::Code::kNotLeader : base::Code::kNoLeader;
 }
 
+CoreSummary Core::Impl::summary() const {
+  CoreSummary summary;
+  summary.role = static_cast<Role>(role_.index());
+  summary.term = term();
+  summary.durable_term = persistence_.durable_hard_state().term;
+  summary.leader = known_leader();
+  summary.first = log_.first();
+  summary.last = log_.last();
+  summary.durable = persistence_.durable_index();
+  summary.commit = commit_;
+  summary.applied = applied_;
+  summary.stalled = stalled_;
+  summary.quarantined = quarantined_;
+  summary.failed = failed_;
+  summary.can_read = can_read();
+  summary.needs_snapshot = !log_complete_;
+  summary.leader_changes = leader_changes_;
+  summary.configuration_index = configurations_.back().index;
+  return summary;
+}
+
 CoreStatus Core::Impl::status() const {
   CoreStatus status;
-  status.role = static_cast<Role>(role_.index());
-  status.term = term();
-  status.durable_term = persistence_.durable_hard_state().term;
-  status.leader = known_leader();
-  status.first = log_.first();
-  status.last = log_.last();
-  status.durable = persistence_.durable_index();
-  status.commit = commit_;
-  status.applied = applied_;
+  static_cast<CoreSummary&>(status) = summary();
   status.cut_floor = cut_floor();
   status.cut_limit = cut_limit();
-  status.needs_snapshot = !log_complete_;
   status.last_hash = log_.last_hash();
-  status.stalled = stalled_;
   status.stall_reason = stall_reason_;
-  status.quarantined = quarantined_;
   status.quarantine_reason = quarantine_reason_;
-  status.failed = failed_;
   status.no_member = excludes(options_.self) || (!no_member_to_.empty() && !known_leader());
-  status.can_read = can_read();
   status.step_down_reason = step_down_reason_;
-  status.leader_changes = leader_changes_;
   status.configuration = configuration();
-  status.configuration_index = configurations_.back().index;
   for (const auto& [id, peer] : peers_) {
     PeerStatus known{id, peer.link_up, Index(), Index(), peer.silent_ticks, peer.progress};
     if (const Leader* lead = leader()) {

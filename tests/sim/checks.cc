@@ -110,20 +110,20 @@ void Checks::traced(std::size_t number, const raft::TraceEvent& event) {
   }
 }
 
-void Checks::observed(std::size_t number, const raft::CoreStatus& status) {
+void Checks::observed(std::size_t number, const raft::CoreSummary& summary) {
   Node& node = nodes_[number];
-  const bool falls = status.commit < node.commit || status.applied < node.applied ||
-                     status.applied > status.commit;
+  const bool falls = summary.commit < node.commit || summary.applied < node.applied ||
+                     summary.applied > summary.commit;
   if (falls) {
     journal_.violation(show(number) +
-                       ": commit or applied index falls: " + std::to_string(status.commit.value) +
-                       ", " + std::to_string(status.applied.value));
+                       ": commit or applied index falls: " + std::to_string(summary.commit.value) +
+                       ", " + std::to_string(summary.applied.value));
   }
-  node.commit = status.commit;
-  node.applied = status.applied;
+  node.commit = summary.commit;
+  node.applied = summary.applied;
   // Only what is durable may have been shown to anybody.
-  node.term = std::max(node.term, status.durable_term);
-  if (status.durable_term < node.term && !node.lost_data && look_into_disks_) {
+  node.term = std::max(node.term, summary.durable_term);
+  if (summary.durable_term < node.term && !node.lost_data && look_into_disks_) {
     journal_.violation(show(number) + ": the term falls");
   }
 }

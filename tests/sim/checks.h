@@ -39,7 +39,7 @@ class Checks {
   /// It has an empty directory now, under a new incarnation.
   void replaced(std::size_t node, base::Incarnation incarnation);
   void traced(std::size_t node, const raft::TraceEvent& event);
-  void observed(std::size_t node, const raft::CoreStatus& status);
+  void observed(std::size_t node, const raft::CoreSummary& summary);
   void synced(std::size_t node, const std::vector<raft::PersistRequest>& requests);
   void cut(std::size_t node, base::Index through);
   /// `configuration`: in force at the node.

@@ -41,7 +41,7 @@ std::optional<std::size_t> Cluster::leader() const {
   base::Term term;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (!nodes_[i]->leads()) continue;
-    const base::Term other = nodes_[i]->status().core.term;
+    const base::Term other = nodes_[i]->summary().term;
     if (leader && other < term) continue;
     leader = i;
     term = other;

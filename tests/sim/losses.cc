@@ -57,10 +57,10 @@ bool Losses::everybody_holds_everything() const {
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     const Node& node = cluster_.node(i);
     if (!node.running() || node.paused()) return false;
-    if (node.status().core.durable < checks_.ledger().last()) return false;
+    if (node.summary().durable < checks_.ledger().last()) return false;
   }
   const auto leader = cluster_.leader();
-  return leader && cluster_.node(*leader).status().core.can_read;
+  return leader && cluster_.node(*leader).summary().can_read;
 }
 
 void Losses::roll_back(std::size_t target, base::Random& random) {
@@ -77,7 +77,7 @@ void Losses::roll_back(std::size_t target, base::Random& random) {
 bool Losses::waits_for_word() const {
   if (!rolled_back_ || queue_.now() >= wait_until_) return false;
   const Node& node = cluster_.node(*rolled_back_);
-  return checks_.lost_data(*rolled_back_) && !(node.running() && node.status().core.quarantined);
+  return checks_.lost_data(*rolled_back_) && !(node.running() && node.summary().quarantined);
 }
 
 void Losses::mend() {

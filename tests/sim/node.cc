@@ -57,12 +57,20 @@ Node::Node(std::size_t number, const Options& options, const raft::Configuration
 
 Node::~Node() = default;
 
+raft::CoreSummary Node::summary() const {
+  return process_->replica->summary();
+}
+
 server::ReplicaStatus Node::status() const {
   return process_->replica->status();
 }
 
+base::Index Node::configuration_index() const {
+  return running() ? summary().configuration_index : last_configuration_index_;
+}
+
 bool Node::leads() const {
-  return running() && status().core.role == raft::Role::kLeader;
+  return running() && summary().role == raft::Role::kLeader;
 }
 
 // ---- Begin and end ----
@@ -160,6 +168,7 @@ void Node::count_crash(const raft::CoreStatus& core) {
 }
 
 void Node::end_process() {
+  last_configuration_index_ = summary().configuration_index;
   // Whoever waits for an answer learns of the end by his own means.
   process_.reset();
   paused_ = false;
@@ -248,6 +257,7 @@ void Node::replace_disks(base::Incarnation incarnation) {
       storage::Identity{kCluster, id_of(number_), incarnation});
   state_disk_ = std::make_shared<storage::MemoryStateDisk>();
   configuration_ = raft::Configuration();
+  last_configuration_index_ = base::Index();
   lost_state_ = false;
   surroundings_.checks->replaced(number_, incarnation);
   surroundings_.journal->count("directory replaced");
@@ -281,7 +291,7 @@ void Node::turn(Work work) {
   work();
   replica.pump();
   process_->turning = false;
-  surroundings_.checks->observed(number_, replica.status().core);
+  surroundings_.checks->observed(number_, replica.summary());
   auto finished = std::exchange(process_->finished, {});
   for (auto& [request, outcome] : finished) {
     const auto at = process_->answers.find(request);

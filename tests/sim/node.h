@@ -61,8 +61,11 @@ class Node : private server::Transport, private server::ClientPort, private serv
   bool running() const { return process_ != nullptr; }
   bool paused() const { return paused_; }
   /// Requires: running().
+  raft::CoreSummary summary() const;
   server::ReplicaStatus status() const;
   bool leads() const;
+  /// Of the newest configuration in its log; of one that does not run, in the log that it had.
+  base::Index configuration_index() const;
   /// Until it has been brought back, from the log or by a snapshot.
   bool lost_state() const { return lost_state_; }
   bool lost_data() const { return surroundings_.checks->lost_data(number_); }
@@ -152,6 +155,7 @@ class Node : private server::Transport, private server::ClientPort, private serv
   Time clock_set_at_ = 0;      // when that was set
   Time clock_shown_then_ = 0;  // by the node's own clock
   bool paused_ = false;
+  base::Index last_configuration_index_;  // as of the last end
   bool lost_state_ = false;
   std::unique_ptr<Process> process_;
 };

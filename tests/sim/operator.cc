@@ -12,6 +12,9 @@ std::string name_of(std::size_t node) {
 std::optional<raft::Configuration> Operator::settled() const {
   const auto leader = cluster_.leader();
   if (!leader) return std::nullopt;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    if (cluster_.node(i).configuration_index() > checks_.ledger().last()) return std::nullopt;
+  }
   const raft::CoreStatus core = cluster_.node(*leader).status().core;
   const bool committed = core.configuration_index <= core.commit &&
                          core.configuration_index >= checks_.ledger().last_configuration();

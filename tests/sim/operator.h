@@ -29,8 +29,8 @@ class Operator {
   void replace_members();
 
  private:
-  /// The newest configuration, if the leader has it and it is committed: only then is it sure whom
-  /// the next leader will need.
+  /// The newest configuration, if the leader has it, it is committed, and nobody has one above it
+  /// in his log, who might lead next: only then is it sure whom the next leader will need.
   std::optional<raft::Configuration> settled() const;
   /// What is to be asked for so that node `i` votes; false: nothing.
   bool change_for(const raft::Configuration& now, std::size_t i,

@@ -78,12 +78,12 @@ void Simulation::run() {
 
 bool Simulation::converged() {
   const auto leader = cluster_.leader();
-  if (!leader || !cluster_.node(*leader).status().core.can_read) return false;
+  if (!leader || !cluster_.node(*leader).summary().can_read) return false;
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     Node& node = cluster_.node(i);
     if (!node.running()) return false;
+    if (node.summary().quarantined || node.summary().needs_snapshot) return false;
     const auto status = node.status();
-    if (status.core.quarantined || status.core.needs_snapshot) return false;
     if (status.position.applied != checks_.ledger().last() ||
         status.core.last != checks_.ledger().last() || status.pending_requests > 0) {
       return false;

@@ -1,0 +1,130 @@
+// What a Replica is inside (replica.h): where each request stands, and what may end it. Loop
+// thread. Time, effects and completions are in replica.cc, requests and their ends in
+// replica_requests.cc.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "server/replica.h"
+
+namespace server {
+
+class Replica::Impl {
+ public:
+  Impl(ReplicaOptions options, raft::Options core_options, raft::Recovered recovered,
+       kv::Position position, ReplicaPorts ports);
+
+  void advance(std::uint64_t steady_ms, std::uint64_t wall_ms);
+  void step(raft::Input input) { dispatch(core_.step(std::move(input))); }
+  void write(std::uint64_t request, std::string payload);
+  void read(std::uint64_t request, kv::Transaction transaction);
+  void read_serializable(std::uint64_t request, kv::Transaction transaction);
+  void change_members(std::uint64_t request, const MemberChange& change);
+  void move_leader(std::uint64_t request, const std::string& to);
+  void pump();
+  void persisted(base::Ordinal ordinal);
+  void persist_failed(const base::Status& status);
+  void log_cut(base::Index through);
+  void applied(std::vector<raft::EntryPtr> entries, std::vector<kv::Reply> replies,
+               kv::Position position);
+  void read_done(std::uint64_t request, base::Result<kv::TransactionResult> result,
+                 kv::Position position);
+  void snapshot_installed(raft::SnapshotMeta snapshot, kv::Position position);
+  void drain();
+  raft::CoreSummary summary() const { return core_.summary(); }
+  ReplicaStatus status() const;
+
+ private:
+  /// Where a request stands. Each is left by finish() alone.
+  enum class Stage : std::uint8_t {
+    kQueued,    // until pump()
+    kInCore,    // a write that is proposed, a read whose barrier is asked for
+    kAppended,  // a write in the log at (term, index)
+    kWaiting,   // a read whose barrier ended; what it must see is not handed to apply yet
+    kInApply,   // a read that apply works on
+    kChanging,  // a membership change whose first step is applied
+    kMoving,    // a hand-over of leadership that was begun
+  };
+  enum class Kind : std::uint8_t { kRead, kWrite, kMembers, kMoveLeader };
+  struct Pending {
+    Stage stage = Stage::kQueued;
+    Kind kind = Kind::kRead;
+    std::size_t bytes = 0;
+    base::MemberId to;            // kMoveLeader
+    base::Term term;              // kAppended
+    base::Index index;            // kAppended
+    kv::Transaction transaction;  // of a read, until kInApply
+  };
+  using Request = std::uint64_t;
+
+  base::Status admit(std::size_t bytes) const;
+  Pending* take_in(Request request, Kind kind, std::size_t bytes);
+  void refuse(Request request, base::Status status);
+  void finish(Request request, RequestOutcome outcome);
+  void fail(Request request, base::Code code, std::string detail, base::MemberId leader);
+  Header header(base::Term term) const;
+
+  void dispatch(raft::Output output);
+  void send_deferred(std::vector<raft::DeferredMessage> messages);
+  void hand_to_apply(std::vector<raft::EntryPtr> entries);
+  void settle(const std::vector<raft::ProposalOutcome>& outcomes);
+  void place(const raft::ProposalOutcome& outcome);
+  void release(const std::vector<raft::ReadOutcome>& outcomes);
+  void start_read(Request request, Pending& pending);
+  void start_waiting_reads();
+  void answer_write(const raft::Entry& entry, kv::Reply reply, base::Term term);
+  void end_install(raft::SnapshotMeta snapshot, kv::Position position);
+  base::Index cut_target(const raft::CoreStatus& core) const;
+  void step_of_change(Request request, const raft::Entry& entry, base::Term term);
+  void finish_changes(const raft::Entry& entry, base::Term term);
+  void finish_members(Request request, const raft::Configuration& configuration, base::Term term);
+  void follow_moves(const raft::TraceEvent& event);
+  void fail_everything();
+  void resign_if_drained();
+  void cut_log();
+
+  const ReplicaOptions options_;
+  const ReplicaPorts ports_;
+  const base::MemberId self_;
+  raft::Core core_;
+  base::HybridClock clock_;
+  kv::Position position_;  // as of the last completion of apply
+
+  std::uint64_t steady_ms_ = 0;  // up to where time was turned into ticks
+  std::uint64_t wall_ms_ = 0;
+  bool started_ = false;  // advance() was called
+  std::uint64_t next_cut_ms_ = 0;
+
+  std::unordered_map<Request, Pending> pending_;
+  std::size_t pending_bytes_ = 0;
+  std::vector<raft::Proposal> queued_writes_;
+  std::vector<Request> queued_reads_;
+  std::map<base::Index, Request> appended_;            // stage kAppended
+  std::multimap<base::Index, Request> waiting_reads_;  // stage kWaiting
+  std::vector<Request> changing_;                      // stage kChanging
+  std::vector<Request> moving_;                        // stage kMoving
+
+  base::Ordinal durable_;
+  std::multimap<base::Ordinal, raft::Message> deferred_;
+  base::Index handed_;  // the last index given to apply
+  bool cut_in_flight_ = false;
+  /// Waits until the cut that is in flight is done: a log that restarts must not be cut meanwhile.
+  std::optional<std::pair<raft::SnapshotMeta, kv::Position>> installed_;
+  bool draining_ = false;
+  bool resigned_ = false;  // gave leadership up for good
+  std::uint64_t resign_at_ms_ = 0;
+  bool failed_ = false;  // the log failed: nothing more is written, sent after a sync, or admitted
+
+  std::uint64_t applied_entries_ = 0;
+  std::uint64_t proposals_ = 0;
+  std::uint64_t failed_proposals_ = 0;
+  std::uint64_t failed_reads_ = 0;
+};
+
+}  // namespace server
