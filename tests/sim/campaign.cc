@@ -136,6 +136,7 @@ class Campaign {
     for (std::uint64_t seed = next_++; seed <= options_.last; seed = next_++) {
       {
         std::lock_guard lock(mutex_);
+        if (options_.fail_fast && !totals_.failed.empty()) return;
         if (totals_.done(seed)) continue;
       }
       run_seed(seed);

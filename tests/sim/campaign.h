@@ -17,11 +17,12 @@ struct CampaignOptions {
   std::size_t nodes = 0;  // 0: by the seed, a quarter of them five and the others three
   Length length = Length::kWhole;
   unsigned jobs = 1;
-  bool coverage = false;  // on stdout at the end
-  bool trace = false;     // on stdout; one seed
-  bool each = false;      // a line for each seed on stdout, with the hash of its trace
-  bool shrinks = true;    // what fails
-  std::string resume;     // a file that is read, and written now and then; empty: none
+  bool coverage = false;   // on stdout at the end
+  bool trace = false;      // on stdout; one seed
+  bool each = false;       // a line for each seed on stdout, with the hash of its trace
+  bool shrinks = true;     // what fails
+  bool fail_fast = false;  // ends with the first failure
+  std::string resume;      // a file that is read, and written now and then; empty: none
   std::optional<std::set<std::uint64_t>> only_faults;
 };
 

@@ -70,6 +70,7 @@ int main(int argc, char** argv) {
   app.add_flag("--shrink", shrinks, "Finds few faults with which the seed fails")->needs(one);
   app.add_flag("--no-shrink", whole_only, "Leaves failures as they are");
   app.add_flag("--trace", options.trace, "Every event on stdout; needs --seed")->needs(one);
+  app.add_flag("--fail-fast", options.fail_fast, "Ends with the first failure");
   app.add_flag("--each", options.each, "A line for each seed on stdout, with its trace's hash");
   app.add_flag("--print-coverage", options.coverage, "How often each thing was met, on stdout");
   try {

@@ -8,6 +8,7 @@ namespace {
 
 constexpr Range kShort{30 * kMillisecond, 400 * kMillisecond};
 constexpr Range kLong{100 * kMillisecond, 2500 * kMillisecond};
+constexpr Time kHunt = 4 * kSecond;
 
 }  // namespace
 
@@ -84,6 +85,8 @@ void Nemesis::dispatch(Fault fault) {
       return change_members();
     case Fault::kMoveLeader:
       return operator_.move_leader(random_);
+    case Fault::kNewLeaders:
+      return hunt_new_leaders(queue_.now() + kHunt, base::Term(), base::Random(random_.next()));
     default:
       return inject_slowness(fault, victim());
   }
@@ -154,6 +157,31 @@ void Nemesis::swizzle() {
                  [this, from, to] { cluster_.network().mend(from, to); });
     }
   }
+}
+
+/// Raft paper, figure 8: an entry that few have is carried from leader to leader, none of which
+/// lives long enough to spread it. Most fall before their first entry is on a majority.
+void Nemesis::hunt_new_leaders(Time until, base::Term seen, base::Random random) {
+  constexpr Time kLook = 500;
+  if (queue_.now() >= std::min(until, end_)) return;
+  const auto leader = cluster_.leader();
+  const base::Term term = leader ? cluster_.node(*leader).summary().term : seen;
+  if (term > seen) {
+    seen = term;
+    const Time lives = random.below(random.chance(3) ? 40 * kMillisecond : 4 * kMillisecond);
+    queue_.after(lives, [this, target = *leader, own = base::Random(random.next())]() mutable {
+      if (queue_.now() >= end_) return;
+      random_ = own;
+      journal_.count("new leader felled");
+      if (random_.chance(2)) return cluster_.crash(target, Crash::kKill, kShort.draw(random_));
+      for (std::size_t peer = 0; peer < cluster_.size(); ++peer) {
+        if (peer == target) continue;
+        cluster_.network().cut(target, peer, false);
+        heal_later(kShort, [this, target, peer] { cluster_.network().mend(target, peer); });
+      }
+    });
+  }
+  queue_.after(kLook, [this, until, seen, random] { hunt_new_leaders(until, seen, random); });
 }
 
 // ---- Crashes ----

@@ -47,8 +47,9 @@ enum class Fault : std::uint8_t {
   kClockDrift,   // both clocks of a member run fast or slow until healed
   kRollBack,     // an old copy of a member's directory is put back
   kReplace,      // a member's directory is gone for good; `member replace` brings a new one
+  kNewLeaders,   // whoever is elected falls soon after, several times in a row
 };
-inline constexpr std::size_t kFaults = 26;
+inline constexpr std::size_t kFaults = 27;
 std::string_view name_of(Fault fault);
 
 /// What a node does wrong on purpose, so that the checks can be seen to work.
