@@ -95,7 +95,11 @@ TEST(Clients, WithoutAMajorityNoRead) {
   OneMember member({.log = {1}});
   lead_and_commit(member);
   member.step(ReadBarrier{{7}});
-  member.tick(100);
+  for (int i = 0; i < 100; ++i) {
+    member.tick(1);
+    member.persist();
+    member.apply();
+  }
   ASSERT_EQ(member.reads().size(), 1u);
   EXPECT_NE(member.reads()[0].code, base::Code::kOk);
   EXPECT_NE(member.status().role, Role::kLeader);

@@ -33,7 +33,7 @@ TEST(Figure2State, AVoteOutlivesARestart) {
 
 /// Persistent state: the log. It is acknowledged once it is durable and not before.
 TEST(Figure2State, EntriesAreDurableBeforeTheyAreAcknowledged) {
-  OneMember member({.log = {1}});
+  OneMember member({.log = {1}, .term = 2});
   AppendEntries body{Index(1), Term(1), make_log({1})[0]->hash, {make_log({1, 2})[1]}, {}, {}};
   const Output output = member.hear(2, 2, body);
   EXPECT_TRUE(output.send.empty());

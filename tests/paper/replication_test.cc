@@ -115,6 +115,24 @@ TEST(Replication, WhatPrecedesACommittedEntryIsCommitted) {
   EXPECT_EQ(terms_of(leader.applied()), (Terms{1, 2, 2, 3}));
 }
 
+/// The leader may send before its own write is durable, and then does not count itself (thesis
+/// section 10.2.1).
+TEST(Replication, TheLeadersOwnDiskCountsLikeAnyOther) {
+  OneMember leader({.log = {1}});
+  leader.lead();
+  leader.acknowledge(2, 2);
+  leader.take_sent();
+  leader.propose("x");
+  EXPECT_FALSE(leader.sent<AppendEntries>(2).empty()) << "it is sent at once";
+  AppendEntriesReply reply;
+  reply.success = true;
+  reply.match = Index(3);
+  leader.hear(2, leader.status().term.value, reply);
+  EXPECT_EQ(leader.status().commit, Index(2)) << "one of three has it";
+  leader.persist();
+  EXPECT_EQ(leader.status().commit, Index(3));
+}
+
 /// Followers learn the commit index from what the leader sends next, and apply in log order.
 TEST(Replication, FollowersLearnWhatIsCommitted) {
   OneMember leader({.log = {1}});
