@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/random.h"
+#include "tests/cluster/link_proxy.h"
 #include "tests/cluster/nodes.h"
 #include "tests/cluster/writers.h"
 
@@ -192,6 +194,37 @@ TEST_F(FarBehind, AFollowerGetsASnapshotUnderLoad) {
   ASSERT_TRUE(writing_goes_on()) << "it counts";
   nodes_.start(third);
   ASSERT_TRUE(nodes_.wait_ready());
+}
+
+/// The new member's state comes through a proxy that cuts each connection after one or two chunks,
+/// somewhere within the next.
+TEST_F(FarBehind, ASnapshotThatIsCutAtEachChunkResumes) {
+  constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+  Writers large({.endpoints = nodes_.endpoints(), .prefix = "large/", .value_bytes = 64 * 1024});
+  ASSERT_TRUE(wait_until(60000 * time_scale(), [&] { return large.acknowledged() > 150; }));
+  large.stop();
+  const std::size_t joined = nodes_.join();
+  base::Random random(3);
+  LinkProxy proxy(nodes_.peer_port(joined),
+                  [&] { return kMebibyte + random.between(kMebibyte / 8, kMebibyte); });
+  ASSERT_NE(proxy.port(), 0);
+  const Ended added = member({"add", nodes_.name(joined), "--peer-address",
+                              "127.0.0.1:" + std::to_string(proxy.port()), "--client-address",
+                              nodes_.client_address(joined)});
+  ASSERT_EQ(added.exit_code, 0) << added.err;
+  const auto installed = [&] {
+    return nodes_.log(joined).find("snapshot-installed") != std::string::npos;
+  };
+  ASSERT_TRUE(wait_until(60000 * time_scale(), installed)) << nodes_.last_words();
+  const std::string log = nodes_.log(joined);
+  const auto first = log.find("snapshot-receiving");
+  EXPECT_EQ(log.find("snapshot-receiving", first + 1), std::string::npos)
+      << "it went on where it was cut, and did not begin anew\n"
+      << log;
+  EXPECT_GE(proxy.cuts(), 5u);
+  EXPECT_TRUE(wait_until(30000 * time_scale(), [&] { return is_whole(joined); }));
+  for (const auto& wrong : compare_with_cluster(large.history(), "large/", nodes_.endpoints()))
+    ADD_FAILURE() << wrong;
 }
 
 }  // namespace
