@@ -151,8 +151,9 @@ void Nemesis::swizzle() {
       if (from == to || random_.chance(3)) continue;
       const Time begin = random_.below(kSpan);
       const Time length = random_.between(10, 800) * kMillisecond;
-      heal_later({begin, begin},
-                 [this, from, to, holds] { cluster_.network().cut(from, to, holds); });
+      heal_later({begin, begin}, [this, from, to, holds] {
+        if (!losses_.waits_for_word()) cluster_.network().cut(from, to, holds);
+      });
       heal_later({begin + length, begin + length},
                  [this, from, to] { cluster_.network().mend(from, to); });
     }
@@ -170,7 +171,7 @@ void Nemesis::hunt_new_leaders(Time until, base::Term seen, base::Random random)
     seen = term;
     const Time lives = random.below(random.chance(3) ? 40 * kMillisecond : 4 * kMillisecond);
     queue_.after(lives, [this, target = *leader, own = base::Random(random.next())]() mutable {
-      if (queue_.now() >= end_) return;
+      if (queue_.now() >= end_ || losses_.waits_for_word()) return;
       random_ = own;
       journal_.count("new leader felled");
       if (random_.chance(2)) return cluster_.crash(target, Crash::kKill, kShort.draw(random_));
