@@ -14,20 +14,20 @@ std::string show(std::size_t node) {
 }  // namespace
 
 void Checks::Synced::truncate_from(base::Index index) {
-  while (!hashes.empty() && before + hashes.size() >= index) hashes.pop_back();
+  while (!entries.empty() && before + entries.size() >= index) entries.pop_back();
   configurations.erase(configurations.lower_bound(index), configurations.end());
 }
 
 bool Checks::Synced::holds(base::Index index, base::ChainHash hash) const {
   if (index <= before) return true;
   const std::uint64_t at = index - before;
-  return at <= hashes.size() && hashes[at - 1] == hash;
+  return at <= entries.size() && entries[at - 1].hash == hash;
 }
 
 void Checks::opened(std::size_t number, const raft::Recovered& recovered) {
   Node& node = nodes_[number];
-  node.synced = {recovered.first.previous(), {}, {}};
-  for (const auto& meta : recovered.metas) node.synced.hashes.push_back(meta.hash);
+  node.synced = {recovered.first.previous(), recovered.previous_term, {}, {}};
+  for (const auto& meta : recovered.metas) node.synced.entries.push_back({meta.term, meta.hash});
   node.commit = node.applied = base::Index();
   if (recovered.quarantined) journal_.count("opened in quarantine");
   node.quarantined = recovered.quarantined;
@@ -137,7 +137,7 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
         journal_.violation(show(number) + " begins its log anew above what is committed");
       }
       journal_.count("log restarted");
-      log = {request.restart->index, {}, {}};
+      log = {request.restart->index, request.restart->term, {}, {}};
     }
     if (request.end_quarantine) {
       Node& node = nodes_[number];
@@ -156,8 +156,8 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
       if (log.configurations.size() < configurations) journal_.count("configuration truncated");
     }
     for (const auto& entry : request.entries) {
-      CHECK(entry->index == (log.before + log.hashes.size()).next(), "a log without a gap");
-      log.hashes.push_back(entry->hash);
+      CHECK(entry->index == (log.before + log.entries.size()).next(), "a log without a gap");
+      log.entries.push_back({entry->term, entry->hash});
       if (entry->kind == raft::EntryKind::kConfiguration) log.configurations.insert(entry->index);
     }
   }
@@ -165,9 +165,10 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
 
 void Checks::cut(std::size_t number, base::Index through) {
   Synced& log = nodes_[number].synced;
-  while (log.before < through && !log.hashes.empty()) {
+  while (log.before < through && !log.entries.empty()) {
     log.before = log.before.next();
-    log.hashes.pop_front();
+    log.before_term = log.entries.front().term;
+    log.entries.pop_front();
   }
   if (through > ledger_.last()) journal_.violation(show(number) + " cuts what is not committed");
 }
@@ -175,7 +176,9 @@ void Checks::cut(std::size_t number, base::Index through) {
 void Checks::committed(std::size_t number, const std::vector<raft::EntryPtr>& entries,
                        const raft::Configuration& configuration) {
   for (const auto& entry : entries) {
-    if (ledger_.commit(number, entry) && look_into_disks_) check_majority(*entry, configuration);
+    if (!ledger_.commit(number, entry) || !look_into_disks_) continue;
+    check_majority(*entry, configuration);
+    check_elections(*entry, configuration);
   }
 }
 
@@ -201,6 +204,35 @@ void Checks::check_majority(const raft::Entry& entry, const raft::Configuration&
   if (!by_majority(configuration.voters) || (joint && !by_majority(configuration.outgoing))) {
     journal_.violation("index " + std::to_string(entry.index.value) +
                        " is committed, but not synced on a majority");
+  }
+}
+
+bool Checks::takes_part(const raft::Member& voter) const {
+  const Node& node = nodes_.at(voter.id.value - 1);
+  const bool replaced = node.incarnation && voter.incarnation != node.incarnation;
+  return !replaced && !node.quarantined && !node.lost_data;
+}
+
+/// Leader completeness, before an election that breaks it comes about (Raft paper, figure 8). Votes
+/// rest on logs that are at least what is synced, so that whoever is refused by those is refused.
+void Checks::check_elections(const raft::Entry& entry, const raft::Configuration& configuration) {
+  const auto log_of = [&](const raft::Member& voter) -> const Synced& {
+    return nodes_.at(voter.id.value - 1).synced;
+  };
+  for (const raft::Member& candidate : configuration.voters) {
+    const Synced& own = log_of(candidate);
+    if (!takes_part(candidate) || own.holds(entry.index, entry.hash)) continue;
+    const auto elects = [&](const std::vector<raft::Member>& voters) {
+      const auto votes =
+          std::count_if(voters.begin(), voters.end(), [&](const raft::Member& voter) {
+            return takes_part(voter) && log_of(voter).last() <= own.last();
+          });
+      return 2 * static_cast<std::size_t>(votes) > voters.size();
+    };
+    const bool joint = !configuration.outgoing.empty();
+    if (!elects(configuration.voters) || (joint && !elects(configuration.outgoing))) continue;
+    journal_.violation("index " + std::to_string(entry.index.value) + " is committed, but " +
+                       show(candidate.id.value - 1) + " could be elected without it");
   }
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "raft/core.h"
@@ -23,6 +24,7 @@ enum class Notice : std::uint8_t { kPerhaps, kIfOrdinalFell, kSurely };
 /// - within an opening term, commit and applied do not fall; across openings the term does not;
 /// - what is committed was synced on a majority of the voters, of each set of them in a joint
 ///   configuration, each member outside quarantine at the time;
+/// - nobody whose synced log lacks what is committed could be elected by the synced logs of others;
 /// - what is acknowledged is committed;
 /// - a node whose synced data was lost on purpose opens in quarantine, and nobody else does.
 class Checks {
@@ -56,10 +58,19 @@ class Checks {
  private:
   /// Which entries are synced on a node.
   struct Synced {
+    struct Entry {
+      base::Term term;
+      base::ChainHash hash;
+    };
     base::Index before;  // of the first; what is below was cut, so it was committed
-    std::deque<base::ChainHash> hashes;
+    base::Term before_term;
+    std::deque<Entry> entries;
     std::set<base::Index> configurations;  // appended by this process
     void truncate_from(base::Index index);
+    /// What votes are given by (Raft paper section 5.4.1).
+    std::pair<base::Term, base::Index> last() const {
+      return {entries.empty() ? before_term : entries.back().term, before + entries.size()};
+    }
     bool holds(base::Index index, base::ChainHash hash) const;
   };
   struct Node {
@@ -77,6 +88,8 @@ class Checks {
 
   void check_opening(std::size_t number, const raft::Recovered& recovered);
   void check_majority(const raft::Entry& entry, const raft::Configuration& configuration);
+  void check_elections(const raft::Entry& entry, const raft::Configuration& configuration);
+  bool takes_part(const raft::Member& voter) const;
   void check_leader(std::size_t number, const raft::TraceEvent& event);
   bool was_synced(const raft::Member& voter, const raft::Entry& entry) const;
 

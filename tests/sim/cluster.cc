@@ -76,6 +76,7 @@ void Cluster::heal(std::size_t number) {
   Node& healed = node(number);
   healed.disk().sync_delay = options_.sync_delay;
   healed.disk().hangs = false;
+  healed.disk().hangs_at_truncations = false;
   healed.disk().full = false;
   healed.set_clock_rate(0);
   healed.engine().delay = options_.apply_delay;

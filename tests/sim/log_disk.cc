@@ -1,5 +1,6 @@
 #include "tests/sim/log_disk.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -55,8 +56,15 @@ void LogDisk::start_sync() {
   later(behaviour_.sync_delay.draw(random_), [this] { finish_sync(); });
 }
 
+bool LogDisk::hangs_now() const {
+  const bool truncates = std::any_of(in_sync_.begin(), in_sync_.end(), [](const auto& request) {
+    return request.truncate_from.has_value();
+  });
+  return behaviour_.hangs || (behaviour_.hangs_at_truncations && truncates);
+}
+
 void LogDisk::finish_sync() {
-  if (behaviour_.hangs) {
+  if (hangs_now()) {
     hung_ = true;
     return;
   }

@@ -31,8 +31,9 @@ struct LogCompletions {
 struct DiskBehaviour {
   Range sync_delay;
   bool hangs = false;
-  bool fails = false;  // the next write does
-  bool full = false;   // every write does
+  bool hangs_at_truncations = false;  // syncs that remove entries
+  bool fails = false;                 // the next write does
+  bool full = false;                  // every write does
 };
 
 /// One process's; destroyed with it, whatever was not synced is the disk's affair then.
@@ -51,10 +52,13 @@ class LogDisk : public server::LogPort {
 
   /// The fault was healed: what hung goes on.
   void wake();
+  /// A sync waits for wake().
+  bool hung() const { return hung_; }
   /// Nothing is asked for that is not done. For an orderly end.
   bool idle() const { return waiting_.empty() && in_sync_.empty(); }
 
  private:
+  bool hangs_now() const;
   void start_sync();
   void finish_sync();
   void sync_watermark();

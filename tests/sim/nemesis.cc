@@ -85,6 +85,8 @@ void Nemesis::dispatch(Fault fault) {
       return change_members();
     case Fault::kMoveLeader:
       return operator_.move_leader(random_);
+    case Fault::kHangTruncations:
+      return hang_truncations();
     case Fault::kNewLeaders:
       return hunt_new_leaders(queue_.now() + kHunt, base::Term(), base::Random(random_.next()));
     default:
@@ -199,6 +201,22 @@ void Nemesis::crash(std::size_t target) {
   cluster_.crash(target, how, (random_.chance(3) ? kLong : kShort).draw(random_));
 }
 
+/// What the others commit meanwhile is applied by whoever hangs, ahead of its own log, which still
+/// holds the entries that were to go.
+void Nemesis::hang_truncations() {
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    cluster_.node(i).disk().hangs_at_truncations = true;
+    heal_later(kLong, [this, i, down = kShort.draw(random_)] {
+      Node& node = cluster_.node(i);
+      if (node.log_hangs() && !losses_.waits_for_word()) {
+        journal_.count("crash within a truncation");
+        cluster_.crash(i, Crash::kPowerCut, down);
+      }
+      cluster_.heal(i);
+    });
+  }
+}
+
 void Nemesis::inject_loss(Fault fault) {
   const std::size_t target = victim();
   switch (fault) {
@@ -250,7 +268,15 @@ void Nemesis::inject_slowness(Fault fault, std::size_t target) {
   switch (fault) {
     case Fault::kHangLog:
       node.disk().hangs = true;
-      return heal_later(kLong, heal);
+      // As often as not it ends with the process: what was applied meanwhile may be ahead of the
+      // log.
+      if (random_.chance(2)) return heal_later(kLong, heal);
+      return heal_later(kLong, [this, target, own = base::Random(random_.next())]() mutable {
+        cluster_.heal(target);
+        if (losses_.waits_for_word()) return;
+        random_ = own;
+        crash(target);
+      });
     case Fault::kSlowLog:
       node.disk().sync_delay = {5 * kMillisecond, random_.between(20, 400) * kMillisecond};
       return heal_later(kLong, heal);

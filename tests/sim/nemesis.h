@@ -34,6 +34,7 @@ class Nemesis {
   void inject_slowness(Fault fault, std::size_t target);
   void partition();
   void isolate(std::size_t target);
+  void hang_truncations();
   void hunt_new_leaders(Time until, base::Term seen, base::Random random);
   void swizzle();
   void crash(std::size_t target);

@@ -65,6 +65,10 @@ server::ReplicaStatus Node::status() const {
   return process_->replica->status();
 }
 
+bool Node::log_hangs() const {
+  return running() && process_->log->hung();
+}
+
 base::Index Node::configuration_index() const {
   return running() ? summary().configuration_index : last_configuration_index_;
 }

@@ -60,6 +60,8 @@ class Node : private server::Transport, private server::ClientPort, private serv
 
   bool running() const { return process_ != nullptr; }
   bool paused() const { return paused_; }
+  /// It runs, and a sync of its log hangs.
+  bool log_hangs() const;
   /// Requires: running().
   raft::CoreSummary summary() const;
   server::ReplicaStatus status() const;

@@ -33,23 +33,24 @@ enum class Fault : std::uint8_t {
   kHangLog,  // log syncs wait until healed; mostly the leader's
   kSlowLog,  // log syncs take long
   kSlowApply,
-  kHangApply,    // applying waits until healed; mostly the leader's
-  kFailLog,      // a log write fails: the process ends
-  kPause,        // the process stands still, then goes on
-  kClockOffset,  // a wall clock jumps
-  kShutdown,     // an orderly restart
-  kLoseData,     // synced log data is lost or altered at a crash, on a minority
-  kLoseState,    // the state is lost at a crash, one member at a time
-  kMembers,      // a member is removed, or becomes a learner, or comes back
-  kMoveLeader,   // leadership is to go elsewhere
-  kSwizzle,      // links fall silent one by one, and speak again in another order
-  kFullLog,      // every log write fails until healed: the process ends again and again
-  kClockDrift,   // both clocks of a member run fast or slow until healed
-  kRollBack,     // an old copy of a member's directory is put back
-  kReplace,      // a member's directory is gone for good; `member replace` brings a new one
-  kNewLeaders,   // whoever is elected falls soon after, several times in a row
+  kHangApply,        // applying waits until healed; mostly the leader's
+  kFailLog,          // a log write fails: the process ends
+  kPause,            // the process stands still, then goes on
+  kClockOffset,      // a wall clock jumps
+  kShutdown,         // an orderly restart
+  kLoseData,         // synced log data is lost or altered at a crash, on a minority
+  kLoseState,        // the state is lost at a crash, one member at a time
+  kMembers,          // a member is removed, or becomes a learner, or comes back
+  kMoveLeader,       // leadership is to go elsewhere
+  kSwizzle,          // links fall silent one by one, and speak again in another order
+  kFullLog,          // every log write fails until healed: the process ends again and again
+  kClockDrift,       // both clocks of a member run fast or slow until healed
+  kRollBack,         // an old copy of a member's directory is put back
+  kReplace,          // a member's directory is gone for good; `member replace` brings a new one
+  kNewLeaders,       // whoever is elected falls soon after, several times in a row
+  kHangTruncations,  // whoever truncates hangs in that sync, and ends before it is done
 };
-inline constexpr std::size_t kFaults = 27;
+inline constexpr std::size_t kFaults = 28;
 std::string_view name_of(Fault fault);
 
 /// What a node does wrong on purpose, so that the checks can be seen to work.
