@@ -86,8 +86,7 @@ void add_cluster_verbs(CLI::App& app, Raw& raw, Arguments& to) {
   fault->add_option("SWITCH", raw.fault_switch, "on (default) or off");
   fault->callback([&to] { to.verb = Verb::kFault; });
 
-  auto* bench =
-      app.add_subcommand("bench", "measure puts or gets with many clients in a closed loop");
+  auto* bench = app.add_subcommand("bench", "measure puts or gets with many clients, or at a rate");
   bench->add_option("WHAT", raw.bench_verb, "put or get")->required();
   bench->add_option("--clients", to.bench.clients, "logical clients (default 64)")
       ->check(CLI::Range(1, 100000));
@@ -100,6 +99,11 @@ void add_cluster_verbs(CLI::App& app, Raw& raw, Arguments& to) {
       ->add_option("--connections", to.global.client.connections,
                    "connections a session of at most 512 clients (default 1)")
       ->check(CLI::Range(1, 64));
+  bench
+      ->add_option("--rate", to.bench.rate,
+                   "calls a second, each timed from when it was due; --clients bounds how many "
+                   "are under way (default: each client calls again once it was answered)")
+      ->check(CLI::Range(1, 1000000));
   bench->add_option("--seed", to.bench.seed, "of the choice of keys");
   bench->callback([&to] { to.verb = Verb::kBench; });
 }

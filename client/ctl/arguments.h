@@ -52,6 +52,7 @@ struct BenchArguments {
   std::size_t value_bytes = 256;
   std::uint64_t key_space = 1'000'000;
   std::uint64_t seed = 1;
+  std::uint32_t rate = 0;  // calls a second; 0: as many as the clients can
 };
 struct PlaygroundArguments {
   enum class Action : std::uint8_t {

@@ -36,7 +36,8 @@ std::string key_of(std::uint64_t number) {
   return key;
 }
 
-/// N chains of calls: each starts its next when its last is done, until the time is over.
+/// N chains of calls: each starts its next when its last is done, until the time is over. Or calls
+/// at a rate, each timed from when it was due, so that a stall counts for all that it delays.
 class Run final : private kj::TaskSet::ErrorHandler {
  public:
   Run(net::Loop& loop, const Arguments& arguments, std::vector<std::unique_ptr<Client>>& clients)
@@ -51,8 +52,12 @@ class Run final : private kj::TaskSet::ErrorHandler {
   BenchReport run(std::uint32_t call_timeout_ms) {
     start_ = Clock::now();
     end_ = start_ + std::chrono::milliseconds(how_.duration_ms);
-    for (std::uint32_t i = 0; i < how_.clients; ++i)
-      tasks_.add(chain(*clients_[i / kClientsPerSession]));
+    if (how_.rate > 0) {
+      tasks_.add(pace());
+    } else {
+      for (std::uint32_t i = 0; i < how_.clients; ++i)
+        tasks_.add(chain(*clients_[i / kClientsPerSession]));
+    }
     if (isatty(STDERR_FILENO) != 0) tasks_.add(progress());
     auto all = tasks_.onEmpty();
     if (!loop_.wait(kj::mv(all), how_.duration_ms + call_timeout_ms + 2000))
@@ -71,6 +76,22 @@ class Run final : private kj::TaskSet::ErrorHandler {
       // A task of its own instead of a longer and longer chain of promises.
       tasks_.add(chain(client));
     });
+  }
+
+  kj::Promise<void> pace() {
+    for (;;) {
+      const auto due = start_ + std::chrono::microseconds(started_ * 1'000'000 / how_.rate);
+      if (due >= end_) return kj::READY_NOW;
+      if (due > Clock::now() || under_way_ >= how_.clients) break;
+      Client& client = *clients_[started_ % clients_.size()];
+      ++started_;
+      ++under_way_;
+      tasks_.add(call(client).then([this, due](Outcome&& outcome) {
+        --under_way_;
+        count(outcome, us_since(due));
+      }));
+    }
+    return loop_.timer().afterDelay(1 * kj::MILLISECONDS).then([this] { tasks_.add(pace()); });
   }
 
   kj::Promise<Outcome> call(Client& client) {
@@ -128,6 +149,8 @@ class Run final : private kj::TaskSet::ErrorHandler {
   Clock::time_point start_, end_;
   BenchReport report_;
   std::uint64_t last_operations_ = 0;
+  std::uint64_t started_ = 0;    // with a rate
+  std::uint32_t under_way_ = 0;  // with a rate
   kj::TaskSet tasks_;
 };
 
@@ -170,6 +193,7 @@ int exit_code_of(const BenchReport& report) {
 std::string json_of(const BenchReport& report, const BenchArguments& how) {
   nlohmann::ordered_json json = {{"benchmark", how.writes ? "put" : "get"},
                                  {"clients", how.clients},
+                                 {"rate", how.rate},
                                  {"value_size", how.value_bytes},
                                  {"key_space", how.key_space},
                                  {"duration_seconds", report.seconds},

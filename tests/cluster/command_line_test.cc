@@ -89,6 +89,15 @@ TEST_F(CommandLine, BenchMeasures) {
   EXPECT_GT(told["syncs_per_operation"].get<double>(), 0.0);
 }
 
+TEST_F(CommandLine, BenchAtARateCallsSoOften) {
+  const Ended bench =
+      nodes_->holdfast({"bench", "put", "--rate", "200", "--duration", "2s", "-w", "json"});
+  ASSERT_EQ(bench.exit_code, 0) << bench.err;
+  const auto told = nlohmann::json::parse(bench.out);
+  EXPECT_EQ(told["operations"].get<int>(), 400) << "no more, and those that came late too";
+  EXPECT_GE(told["duration_seconds"].get<double>(), 1.9);
+}
+
 TEST_F(CommandLine, ASecondServerOnTheSameDataIsRefused) {
   const Ended second =
       run({holdfastd_path(), "--name", "n1", "--data-dir", nodes_->data_dir(0), "--cluster-token",
