@@ -93,6 +93,18 @@ void Checks::check_leader(std::size_t number, const raft::TraceEvent& event) {
   }
 }
 
+/// Check-quorum takes two election timeouts, and a clock may be a fifth too slow.
+void Checks::check_stale_leader(std::size_t number, base::Term term, Time now) {
+  constexpr Time kEnough = 1500 * kMillisecond;
+  if (term > newest_term_) {
+    newest_term_ = term;
+    newest_since_ = now;
+  } else if (term < newest_term_ && now > newest_since_ + kEnough) {
+    journal_.violation(show(number) + " still leads in term " + std::to_string(term.value) +
+                       ", long after somebody did in term " + std::to_string(newest_term_.value));
+  }
+}
+
 void Checks::traced(std::size_t number, const raft::TraceEvent& event) {
   Node& node = nodes_[number];
   if (event.kind == raft::TraceKind::kBecameLeader) {
@@ -110,7 +122,8 @@ void Checks::traced(std::size_t number, const raft::TraceEvent& event) {
   }
 }
 
-void Checks::observed(std::size_t number, const raft::CoreSummary& summary) {
+void Checks::observed(std::size_t number, const raft::CoreSummary& summary, Time now) {
+  if (summary.role == raft::Role::kLeader) check_stale_leader(number, summary.term, now);
   Node& node = nodes_[number];
   const bool falls = summary.commit < node.commit || summary.applied < node.applied ||
                      summary.applied > summary.commit;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "raft/core.h"
+#include "tests/sim/event_queue.h"
 #include "tests/sim/journal.h"
 #include "tests/sim/ledger.h"
 
@@ -21,6 +22,7 @@ enum class Notice : std::uint8_t { kPerhaps, kIfOrdinalFell, kSurely };
 /// Invariants, each a violation when broken, besides those of Ledger:
 /// - one leader a term; a leader's log reaches to everything committed in earlier terms (leader
 ///   completeness);
+/// - whoever led before knows it soon after another was elected, if it runs (DESIGN promise 5);
 /// - within an opening term, commit and applied do not fall; across openings the term does not;
 /// - what is committed was synced on a majority of the voters, of each set of them in a joint
 ///   configuration, each member outside quarantine at the time;
@@ -41,7 +43,8 @@ class Checks {
   /// It has an empty directory now, under a new incarnation.
   void replaced(std::size_t node, base::Incarnation incarnation);
   void traced(std::size_t node, const raft::TraceEvent& event);
-  void observed(std::size_t node, const raft::CoreSummary& summary);
+  /// At the end of each of its turns.
+  void observed(std::size_t node, const raft::CoreSummary& summary, Time now);
   void synced(std::size_t node, const std::vector<raft::PersistRequest>& requests);
   void cut(std::size_t node, base::Index through);
   /// `configuration`: in force at the node.
@@ -90,6 +93,7 @@ class Checks {
   void check_majority(const raft::Entry& entry, const raft::Configuration& configuration);
   void check_elections(const raft::Entry& entry, const raft::Configuration& configuration);
   bool takes_part(const raft::Member& voter) const;
+  void check_stale_leader(std::size_t number, base::Term term, Time now);
   void check_leader(std::size_t number, const raft::TraceEvent& event);
   bool was_synced(const raft::Member& voter, const raft::Entry& entry) const;
 
@@ -102,6 +106,8 @@ class Checks {
     base::Index committed;  // when it began to lead
   };
   std::map<base::Term, Leader> leaders_;
+  base::Term newest_term_;  // in which somebody was seen to lead
+  Time newest_since_ = 0;
 };
 
 }  // namespace sim

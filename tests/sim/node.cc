@@ -295,7 +295,7 @@ void Node::turn(Work work) {
   work();
   replica.pump();
   process_->turning = false;
-  surroundings_.checks->observed(number_, replica.summary());
+  surroundings_.checks->observed(number_, replica.summary(), surroundings_.queue->now());
   auto finished = std::exchange(process_->finished, {});
   for (auto& [request, outcome] : finished) {
     const auto at = process_->answers.find(request);
