@@ -3,6 +3,7 @@
 #include <kj/exception.h>
 
 #include <algorithm>
+#include <deque>
 #include <exception>
 #include <utility>
 
@@ -13,6 +14,8 @@ namespace server {
 namespace {
 
 constexpr std::uint64_t kPublishEveryMs = 100;
+/// A chunk of a snapshot is a MiB: 50 MiB a second (reference failures.md section 6).
+constexpr std::uint64_t kChunkEveryMs = 20;
 /// How long a member that has left is still dialled.
 constexpr std::uint64_t kLeavingMs = 10'000;
 
@@ -117,6 +120,7 @@ class LoopThread::Turn : private LogPort,
     replica_.advance(now, wall_ms());
     work();
     replica_.pump();
+    read_chunks(now);
     if (!answers_.empty()) peers_.answer(std::exchange(answers_, {}));
     if (changed_ || now >= next_publish_ms_) {
       next_publish_ms_ = now + kPublishEveryMs;
@@ -199,10 +203,17 @@ class LoopThread::Turn : private LogPort,
 
   // SnapshotPort
   void read(raft::SnapshotReadRequest request) override {
-    if (request.index) return peers_.disk->read_snapshot(std::move(request));
+    if (request.index) return chunks_.push_back(std::move(request));
     peers_.apply->freeze([disk = peers_.disk, peer = request.peer](kv::StateSnapshot frozen) {
       disk->send_snapshot(peer, std::move(frozen));
     });
+  }
+  /// All transfers together, so that a new member costs those who write little.
+  void read_chunks(std::uint64_t now_ms) {
+    if (chunks_.empty() || now_ms < next_chunk_ms_) return;
+    next_chunk_ms_ = now_ms + kChunkEveryMs;
+    peers_.disk->read_snapshot(std::move(chunks_.front()));
+    chunks_.pop_front();
   }
   void drop(base::MemberId peer) override { peers_.disk->drop_snapshot(peer); }
   void store(raft::SnapshotStoreRequest request) override {
@@ -300,6 +311,8 @@ class LoopThread::Turn : private LogPort,
   };
   std::vector<net::peer::PeerAddress> dialled_;  // the members of the configuration
   std::vector<Leaving> leaving_;
+  std::deque<raft::SnapshotReadRequest> chunks_;  // that followers wait for
+  std::uint64_t next_chunk_ms_ = 0;
   std::unique_ptr<net::peer::Links> links_;
   net::Loop& loop_;
   const std::uint32_t tick_ms_;
