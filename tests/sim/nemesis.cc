@@ -105,7 +105,9 @@ void Nemesis::inject_network(Fault fault) {
       network.set_loss(random_.between(3, 30));
       return heal_later(kLong, [&network] { network.set_loss(0); });
     case Fault::kDelay:
-      network.set_delay({kMillisecond, random_.between(10, 250) * kMillisecond});
+      // Now and then longer than an election: what was said before it comes after it.
+      network.set_delay(
+          {kMillisecond, random_.between(10, random_.chance(4) ? 2000 : 250) * kMillisecond});
       return heal_later(kLong, [this, &network] { network.set_delay(options_.link_delay); });
     case Fault::kReset:
       return network.reset(a, b);

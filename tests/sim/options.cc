@@ -51,6 +51,11 @@ Options draw_options(std::uint64_t seed, std::size_t nodes, Length length) {
   if (random.chance(3)) options.raft.window_bytes = random.between(1000, 20000);
   if (random.chance(2)) options.raft.cache_bytes = random.between(0, 8) * 1000;
   if (random.chance(4)) options.raft.uncommitted_bytes = random.between(2000, 40000);
+  // Timers that often fire together: candidates of one term.
+  if (random.chance(4)) {
+    options.raft.election_ticks = static_cast<std::uint32_t>(random.between(7, 15));
+    options.raft.check_quorum_ticks = 2 * options.raft.election_ticks;
+  }
   // Then it is the followers who must notice.
   if (random.chance(4)) options.raft.step_down_on_stall = false;
   return options;
