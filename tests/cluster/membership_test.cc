@@ -2,7 +2,9 @@
 // takes back who lost everything, and sends its state to who is far behind.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/random.h"
@@ -200,13 +202,16 @@ TEST_F(FarBehind, AFollowerGetsASnapshotUnderLoad) {
 /// somewhere within the next.
 TEST_F(FarBehind, ASnapshotThatIsCutAtEachChunkResumes) {
   constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+  constexpr std::uint64_t kForever = std::numeric_limits<std::uint64_t>::max();
   Writers large({.endpoints = nodes_.endpoints(), .prefix = "large/", .value_bytes = 64 * 1024});
   ASSERT_TRUE(wait_until(60000 * time_scale(), [&] { return large.acknowledged() > 150; }));
   large.stop();
   const std::size_t joined = nodes_.join();
   base::Random random(3);
-  LinkProxy proxy(nodes_.peer_port(joined),
-                  [&] { return kMebibyte + random.between(kMebibyte / 8, kMebibyte); });
+  std::atomic<bool> cuts{true};
+  LinkProxy proxy(nodes_.peer_port(joined), [&] {
+    return cuts ? kMebibyte + random.between(kMebibyte / 8, kMebibyte) : kForever;
+  });
   ASSERT_NE(proxy.port(), 0);
   const Ended added = member({"add", nodes_.name(joined), "--peer-address",
                               "127.0.0.1:" + std::to_string(proxy.port()), "--client-address",
@@ -222,6 +227,8 @@ TEST_F(FarBehind, ASnapshotThatIsCutAtEachChunkResumes) {
       << "it went on where it was cut, and did not begin anew\n"
       << log;
   EXPECT_GE(proxy.cuts(), 5u);
+  // With a log of 64 KiB nobody catches up with this load through a link that is cut all the time.
+  cuts = false;
   EXPECT_TRUE(wait_until(30000 * time_scale(), [&] { return is_whole(joined); }));
   for (const auto& wrong : compare_with_cluster(large.history(), "large/", nodes_.endpoints()))
     ADD_FAILURE() << wrong;
