@@ -25,6 +25,7 @@ bool Checks::Synced::holds(base::Index index, base::ChainHash hash) const {
 }
 
 void Checks::opened(std::size_t number, const raft::Recovered& recovered) {
+  rules_.opened(number, recovered.ordinal);
   Node& node = nodes_[number];
   node.synced = {recovered.first.previous(), recovered.previous_term, {}, {}};
   for (const auto& meta : recovered.metas) node.synced.entries.push_back({meta.term, meta.hash});
@@ -67,6 +68,7 @@ void Checks::replaced(std::size_t number, base::Incarnation incarnation) {
   node = Node();
   node.incarnation = incarnation;
   node.before_replacement = std::move(before);
+  rules_.replaced(number);
 }
 
 void Checks::ended(std::size_t number) {
@@ -105,6 +107,14 @@ void Checks::check_stale_leader(std::size_t number, base::Term term, Time now) {
   }
 }
 
+void Checks::sent(std::size_t number, const raft::Message& message) {
+  if (look_into_disks_) rules_.sent(number, message);
+}
+
+void Checks::heard(std::size_t number, const raft::Message& message) {
+  if (look_into_disks_) rules_.heard(number, message);
+}
+
 void Checks::traced(std::size_t number, const raft::TraceEvent& event) {
   Node& node = nodes_[number];
   if (event.kind == raft::TraceKind::kBecameLeader) {
@@ -124,6 +134,7 @@ void Checks::traced(std::size_t number, const raft::TraceEvent& event) {
 
 void Checks::observed(std::size_t number, const raft::CoreSummary& summary, Time now) {
   if (summary.role == raft::Role::kLeader) check_stale_leader(number, summary.term, now);
+  if (look_into_disks_) rules_.observed(number, summary);
   Node& node = nodes_[number];
   const bool falls = summary.commit < node.commit || summary.applied < node.applied ||
                      summary.applied > summary.commit;
@@ -152,13 +163,6 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
       journal_.count("log restarted");
       log = {request.restart->index, request.restart->term, {}, {}};
     }
-    if (request.end_quarantine) {
-      Node& node = nodes_[number];
-      node.quarantined = node.lost_data = false;
-      node.before_loss = {};
-      // Nobody holds the ordinals of its earlier life against it from here on.
-      node.ordinal = request.ordinal;
-    }
     if (request.truncate_from) {
       if (*request.truncate_from <= log.before) {
         journal_.violation(show(number) + " truncates below what it had cut");
@@ -173,6 +177,26 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
       log.entries.push_back({entry->term, entry->hash});
       if (entry->kind == raft::EntryKind::kConfiguration) log.configurations.insert(entry->index);
     }
+    if (look_into_disks_) rules_.persisted(number, request);
+    if (request.end_quarantine) {
+      if (look_into_disks_) check_repaired(number);
+      Node& node = nodes_[number];
+      node.quarantined = node.lost_data = false;
+      node.before_loss = {};
+      // Nobody holds the ordinals of its earlier life against it from here on.
+      node.ordinal = request.ordinal;
+    }
+  }
+}
+
+/// It may have acknowledged all that it held (DESIGN section 6, rule 4).
+void Checks::check_repaired(std::size_t number) const {
+  const Node& node = nodes_[number];
+  for (base::Index at = node.synced.before.next(); at <= ledger_.last(); at = at.next()) {
+    const base::ChainHash hash = ledger_.hash_at(at);
+    if (node.synced.holds(at, hash) || !node.before_loss.holds(at, hash)) continue;
+    return journal_.violation("quarantine: " + show(number) + " leaves it without index " +
+                              std::to_string(at.value) + ", which it had, and which is committed");
   }
 }
 
@@ -190,26 +214,29 @@ void Checks::committed(std::size_t number, const std::vector<raft::EntryPtr>& en
                        const raft::Configuration& configuration) {
   for (const auto& entry : entries) {
     if (!ledger_.commit(number, entry) || !look_into_disks_) continue;
-    check_majority(*entry, configuration);
+    check_majority(number, *entry, configuration);
     check_elections(*entry, configuration);
   }
 }
 
 /// On the disk that the voter had when it said so.
-bool Checks::was_synced(const raft::Member& voter, const raft::Entry& entry) const {
+bool Checks::was_synced(const raft::Member& voter, const raft::Entry& entry,
+                        std::size_t leader) const {
   const Node& node = nodes_.at(voter.id.value - 1);
   const bool replaced = node.incarnation && voter.incarnation != node.incarnation;
   if (replaced) return node.before_replacement.holds(entry.index, entry.hash);
   if (node.lost_data && node.before_loss.holds(entry.index, entry.hash)) return true;
-  return !node.quarantined && node.synced.holds(entry.index, entry.hash);
+  const bool known = node.lost_data && rules_.remembers_more(leader, voter.id.value - 1);
+  return !node.quarantined && !known && node.synced.holds(entry.index, entry.hash);
 }
 
 /// Who commits first leads, so its configuration is the one that decided, or the last part of it.
-void Checks::check_majority(const raft::Entry& entry, const raft::Configuration& configuration) {
+void Checks::check_majority(std::size_t leader, const raft::Entry& entry,
+                            const raft::Configuration& configuration) {
   // Counted here, and not by raft::Configuration, which may be what is wrong.
   const auto by_majority = [&](const std::vector<raft::Member>& voters) {
     const auto synced = std::count_if(voters.begin(), voters.end(), [&](const raft::Member& voter) {
-      return was_synced(voter, entry);
+      return was_synced(voter, entry, leader);
     });
     return 2 * static_cast<std::size_t>(synced) > voters.size();
   };
@@ -251,6 +278,13 @@ void Checks::check_elections(const raft::Entry& entry, const raft::Configuration
 
 void Checks::applied(std::size_t number, const kv::Position& position) {
   ledger_.stand(number, position);
+}
+
+void Checks::read(std::size_t number, base::Index applied, base::Index committed) {
+  if (applied >= committed) return;
+  journal_.violation("not linearizable: " + show(number) + " reads at index " +
+                     std::to_string(applied.value) + ", when it was asked index " +
+                     std::to_string(committed.value) + " was committed");
 }
 
 void Checks::acknowledged(base::SessionId session, std::uint64_t sequence,

@@ -13,28 +13,37 @@
 #include "tests/sim/event_queue.h"
 #include "tests/sim/journal.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/rules.h"
 
 namespace sim {
 
 /// Whether a member that lost synced data must say so when it opens.
 enum class Notice : std::uint8_t { kPerhaps, kIfOrdinalFell, kSurely };
 
-/// Invariants, each a violation when broken, besides those of Ledger:
+/// Invariants, each a violation when broken, besides those of Ledger and Rules:
 /// - one leader a term; a leader's log reaches to everything committed in earlier terms (leader
 ///   completeness);
 /// - whoever led before knows it soon after another was elected, if it runs (DESIGN promise 5);
 /// - within an opening term, commit and applied do not fall; across openings the term does not;
 /// - what is committed was synced on a majority of the voters, of each set of them in a joint
-///   configuration, each member outside quarantine at the time;
+///   configuration, each member outside quarantine at the time, and none of which the leader
+///   remembers more than it recovered;
 /// - nobody whose synced log lacks what is committed could be elected by the synced logs of others;
+/// - what a member held when it lost data, and what is committed, is there when its quarantine
+/// ends;
 /// - what is acknowledged is committed;
+/// - a linearizable read sees what was committed when it was asked (thesis section 6.4);
 /// - a node whose synced data was lost on purpose opens in quarantine, and nobody else does.
 class Checks {
  public:
   /// `look_into_disks`: whether what nodes open with, and commit, is held against what
   /// was synced.
   Checks(Journal& journal, std::size_t nodes, bool look_into_disks = true)
-      : journal_(journal), ledger_(journal), look_into_disks_(look_into_disks), nodes_(nodes) {}
+      : journal_(journal),
+        ledger_(journal),
+        rules_(journal, nodes),
+        look_into_disks_(look_into_disks),
+        nodes_(nodes) {}
 
   // What nodes do.
   void opened(std::size_t node, const raft::Recovered& recovered);
@@ -43,6 +52,9 @@ class Checks {
   /// It has an empty directory now, under a new incarnation.
   void replaced(std::size_t node, base::Incarnation incarnation);
   void traced(std::size_t node, const raft::TraceEvent& event);
+  void sent(std::size_t node, const raft::Message& message);
+  /// Before it acts on it.
+  void heard(std::size_t node, const raft::Message& message);
   /// At the end of each of its turns.
   void observed(std::size_t node, const raft::CoreSummary& summary, Time now);
   void synced(std::size_t node, const std::vector<raft::PersistRequest>& requests);
@@ -51,6 +63,9 @@ class Checks {
   void committed(std::size_t node, const std::vector<raft::EntryPtr>& entries,
                  const raft::Configuration& configuration);
   void applied(std::size_t node, const kv::Position& position);
+  /// A node answered a linearizable read from what it had applied. `committed`: ledger().last()
+  /// when it was asked.
+  void read(std::size_t node, base::Index applied, base::Index committed);
 
   /// A client was told that its write took effect.
   void acknowledged(base::SessionId session, std::uint64_t sequence, const ModelOutcome& outcome);
@@ -89,16 +104,19 @@ class Checks {
     Synced before_loss;  // what was synced, and perhaps acknowledged, when data was lost
   };
 
+  void check_repaired(std::size_t number) const;
   void check_opening(std::size_t number, const raft::Recovered& recovered);
-  void check_majority(const raft::Entry& entry, const raft::Configuration& configuration);
+  void check_majority(std::size_t leader, const raft::Entry& entry,
+                      const raft::Configuration& configuration);
   void check_elections(const raft::Entry& entry, const raft::Configuration& configuration);
   bool takes_part(const raft::Member& voter) const;
   void check_stale_leader(std::size_t number, base::Term term, Time now);
   void check_leader(std::size_t number, const raft::TraceEvent& event);
-  bool was_synced(const raft::Member& voter, const raft::Entry& entry) const;
+  bool was_synced(const raft::Member& voter, const raft::Entry& entry, std::size_t leader) const;
 
   Journal& journal_;
   Ledger ledger_;
+  Rules rules_;
   const bool look_into_disks_;
   std::vector<Node> nodes_;
   struct Leader {

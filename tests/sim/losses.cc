@@ -67,11 +67,37 @@ void Losses::roll_back(std::size_t target, base::Random& random) {
   if (!everybody_is_whole()) return;
   cluster_.heal();
   if (!everybody_holds_everything()) return journal_.count("roll-back not possible now");
+  const std::size_t leader = *cluster_.leader();
   cluster_.crash(target, Crash::kKill, kDown.draw(random));
   if (!cluster_.node(target).roll_back()) return;
   rolled_back_ = target;
   new_ids_ = base::Random(random.next());
   wait_until_ = queue_.now() + kWord;
+  if (leader != target && random.chance(2)) leave_alone(leader, target);
+}
+
+/// Without this member the leader, who knows better, has no majority. Nobody else has one either.
+void Losses::leave_alone(std::size_t leader, std::size_t target) {
+  journal_.count("rolled back, and needed for a majority");
+  std::size_t others = (cluster_.size() - 1) / 2;
+  for (std::size_t away = 0; away < cluster_.size() && others > 0; ++away) {
+    if (away == leader || away == target) continue;
+    --others;
+    isolate(away, kWord);
+  }
+}
+
+void Losses::isolate(std::size_t target, Time span) {
+  Network& network = cluster_.network();
+  for (std::size_t peer = 0; peer < cluster_.size(); ++peer) {
+    if (peer == target) continue;
+    network.cut(target, peer, false);
+    network.cut(peer, target, false);
+    queue_.after(span, [&network, target, peer] {
+      network.mend(target, peer);
+      network.mend(peer, target);
+    });
+  }
 }
 
 bool Losses::waits_for_word() const {

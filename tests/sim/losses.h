@@ -40,6 +40,8 @@ class Losses {
   /// losses at a time nobody might be left who could lead, or send a snapshot.
   bool everybody_is_whole() const;
   bool everybody_holds_everything() const;
+  void isolate(std::size_t target, Time span);
+  void leave_alone(std::size_t leader, std::size_t target);
   void renew(std::size_t target, Time down, base::Incarnation incarnation);
 
   EventQueue& queue_;

@@ -87,6 +87,10 @@ void Nemesis::dispatch(Fault fault) {
       return operator_.move_leader(random_);
     case Fault::kHangTruncations:
       return hang_truncations();
+    case Fault::kLateAnswers:
+      return answer_late();
+    case Fault::kRivals:
+      return set_rivals();
     case Fault::kNewLeaders:
       return hunt_new_leaders(queue_.now() + kHunt, base::Term(), base::Random(random_.next()));
     default:
@@ -146,6 +150,20 @@ void Nemesis::isolate(std::size_t target) {
   heal_later(kLong, [this] { cluster_.network().heal(); });
 }
 
+/// It goes on believing that it leads, by answers from before another was elected.
+void Nemesis::answer_late() {
+  const std::size_t target = victim();
+  const Time late = random_.between(200, 700) * kMillisecond;
+  const Time silent = random_.below(100 * kMillisecond);
+  for (std::size_t peer = 0; peer < cluster_.size(); ++peer) {
+    if (peer == target) continue;
+    cluster_.network().delay(peer, target, late);
+    heal_later({silent, silent},
+               [this, target, peer] { cluster_.network().cut(target, peer, false); });
+  }
+  heal_later(kLong, [this] { cluster_.network().heal(); });
+}
+
 /// FoundationDB's swizzled clogging: which links are whole at a time is never the same set twice.
 void Nemesis::swizzle() {
   constexpr Time kSpan = 1500 * kMillisecond;
@@ -187,6 +205,41 @@ void Nemesis::hunt_new_leaders(Time until, base::Term seen, base::Random random)
     });
   }
   queue_.after(kLook, [this, until, seen, random] { hunt_new_leaders(until, seen, random); });
+}
+
+/// Two parts that do not hear each other, and one voter that both need, which forgets whatever it
+/// has not written: a vote must outlive the process.
+void Nemesis::set_rivals() {
+  constexpr Time kRivalry = 2 * kSecond;
+  const std::size_t voter = victim();
+  const auto part_of = [voter](std::size_t i) { return (i < voter ? i : i + 1) % 2; };
+  for (std::size_t a = 0; a < cluster_.size(); ++a) {
+    for (std::size_t b = 0; b < cluster_.size(); ++b) {
+      if (a == voter || b == voter || part_of(a) == part_of(b)) continue;
+      cluster_.network().cut(a, b, false);
+      heal_later({kRivalry, kRivalry}, [this, a, b] { cluster_.network().mend(a, b); });
+    }
+  }
+  cluster_.crash(voter, Crash::kKill, kShort.draw(random_));
+  fell_voter(voter, queue_.now() + kRivalry, base::Term(), base::Random(random_.next()));
+}
+
+void Nemesis::fell_voter(std::size_t voter, Time until, base::Term seen, base::Random random) {
+  constexpr Time kLook = 500;
+  if (queue_.now() >= std::min(until, end_)) return;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    if (!cluster_.node(i).running() || losses_.waits_for_word()) continue;
+    const raft::CoreSummary summary = cluster_.node(i).summary();
+    if (summary.role != raft::Role::kCandidate || summary.term <= seen) continue;
+    seen = summary.term;
+    const Time down = random.between(1, 40) * kMillisecond;
+    queue_.after(random.below(10 * kMillisecond), [this, voter, down] {
+      if (queue_.now() >= end_ || losses_.waits_for_word()) return;
+      journal_.count("voter felled");
+      cluster_.crash(voter, Crash::kKill, down);
+    });
+  }
+  queue_.after(kLook, [=, this] { fell_voter(voter, until, seen, random); });
 }
 
 // ---- Crashes ----

@@ -36,6 +36,9 @@ class Nemesis {
   void isolate(std::size_t target);
   void hang_truncations();
   void hunt_new_leaders(Time until, base::Term seen, base::Random random);
+  void answer_late();
+  void set_rivals();
+  void fell_voter(std::size_t voter, Time until, base::Term seen, base::Random random);
   void swizzle();
   void crash(std::size_t target);
   void change_members();

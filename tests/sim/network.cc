@@ -40,9 +40,9 @@ void Network::send(raft::Message message) {
 }
 
 void Network::transmit(Ends ends, raft::Message message) {
-  Time& last =
-      link(ends.from, ends.to).last_delivery[static_cast<std::size_t>(raft::lane_of(message))];
-  last = std::max(last, queue_.now() + delay_.draw(random_));
+  Link& on = link(ends.from, ends.to);
+  Time& last = on.last_delivery[static_cast<std::size_t>(raft::lane_of(message))];
+  last = std::max(last, queue_.now() + delay_.draw(random_) + on.more_delay);
   queue_.at(last, [this, ends, connection = pair(ends.from, ends.to).connection,
                    message = std::move(message)] { arrive(ends, connection, message); });
 }
@@ -138,6 +138,7 @@ void Network::mend(std::size_t from, std::size_t to) {
 void Network::heal() {
   loss_one_in_ = 0;
   delay_ = calm_delay_;
+  for (Link& each : links_) each.more_delay = 0;
   for (std::size_t from = 0; from < nodes_; ++from) {
     for (std::size_t to = 0; to < nodes_; ++to) mend(from, to);
   }

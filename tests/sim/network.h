@@ -43,6 +43,8 @@ class Network {
   // Faults.
   void set_loss(std::uint64_t one_in) { loss_one_in_ = one_in; }  // 0: none
   void set_delay(Range delay) { delay_ = delay; }
+  /// What is sent on this link takes so much longer, 0 for no longer.
+  void delay(std::size_t from, std::size_t to, Time more) { link(from, to).more_delay = more; }
   /// The connections between two nodes break and come back soon.
   void reset(std::size_t a, std::size_t b);
   /// What is sent meanwhile waits for the end of the cut (`holds`), or vanishes.
@@ -61,6 +63,7 @@ class Network {
   struct Link {
     bool cut = false;
     bool holds = false;
+    Time more_delay = 0;
     std::vector<raft::Message> held;
     std::array<Time, 2> last_delivery{};  // of each lane
   };

@@ -346,6 +346,7 @@ void Node::wake() {
 
 void Node::receive(raft::Message message) {
   post([this, message = std::move(message)]() mutable {
+    surroundings_.checks->heard(number_, message);
     turn([&] { process_->replica->receive(std::move(message)); });
   });
 }
@@ -458,7 +459,14 @@ void Node::read(kv::Transaction transaction, Answer answer) {
       });
     });
   }
-  post([this, transaction = std::move(transaction), answer = std::move(answer)] {
+  const base::Index committed = surroundings_.checks->ledger().last();
+  Answer checked = [this, committed, answer = std::move(answer)](const auto& outcome) {
+    if (outcome.status.is_ok()) {
+      surroundings_.checks->read(number_, outcome.header.applied, committed);
+    }
+    answer(outcome);
+  };
+  post([this, transaction = std::move(transaction), answer = std::move(checked)] {
     turn([&] { process_->replica->read(take_in(answer), transaction); });
   });
 }
@@ -485,6 +493,11 @@ void Node::read_serializable(kv::Transaction transaction, Answer answer) {
   post([this, transaction = std::move(transaction), answer = std::move(answer)] {
     turn([&] { process_->replica->read_serializable(take_in(answer), transaction); });
   });
+}
+
+void Node::send(raft::Message message) {
+  surroundings_.checks->sent(number_, message);
+  surroundings_.send(std::move(message));
 }
 
 void Node::finish(std::uint64_t request, server::RequestOutcome outcome) {

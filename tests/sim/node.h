@@ -136,7 +136,7 @@ class Node : private server::Transport, private server::ClientPort, private serv
   Answer count_answer();
 
   // Transport, ClientPort, TraceSink
-  void send(raft::Message message) override { surroundings_.send(std::move(message)); }
+  void send(raft::Message message) override;
   void members_changed(const raft::Configuration&) override {}  // the network reaches everybody
   void finish(std::uint64_t request, server::RequestOutcome outcome) override;
   void trace(const raft::TraceEvent& event) override;

@@ -6,11 +6,11 @@ namespace sim {
 
 std::string_view name_of(Fault fault) {
   static constexpr std::array<std::string_view, kFaults> kNames = {
-      "loss",       "delay",      "reset",       "cut-one-way",     "partition", "isolate-leader",
-      "crash-one",  "crash-some", "crash-all",   "hang-log",        "slow-log",  "slow-apply",
-      "hang-apply", "fail-log",   "pause",       "clock-offset",    "shutdown",  "lose-data",
-      "lose-state", "members",    "move-leader", "swizzle",         "full-log",  "clock-drift",
-      "roll-back",  "replace",    "new-leaders", "hang-truncations"};
+      "loss",       "delay",      "reset",       "cut-one-way",      "partition", "isolate-leader",
+      "crash-one",  "crash-some", "crash-all",   "hang-log",         "slow-log",  "slow-apply",
+      "hang-apply", "fail-log",   "pause",       "clock-offset",     "shutdown",  "lose-data",
+      "lose-state", "members",    "move-leader", "swizzle",          "full-log",  "clock-drift",
+      "roll-back",  "replace",    "new-leaders", "hang-truncations", "rivals",    "late-answers"};
   return kNames.at(static_cast<std::size_t>(fault));
 }
 

@@ -49,8 +49,10 @@ enum class Fault : std::uint8_t {
   kReplace,          // a member's directory is gone for good; `member replace` brings a new one
   kNewLeaders,       // whoever is elected falls soon after, several times in a row
   kHangTruncations,  // whoever truncates hangs in that sync, and ends before it is done
+  kRivals,           // candidates that do not hear each other, and a voter between that restarts
+  kLateAnswers,      // the leader is not heard any more, and hears for a while what was said before
 };
-inline constexpr std::size_t kFaults = 28;
+inline constexpr std::size_t kFaults = 30;
 std::string_view name_of(Fault fault);
 
 /// What a node does wrong on purpose, so that the checks can be seen to work.
