@@ -149,13 +149,6 @@ Index Configuration::decided(const std::function<Index(const Member&)>& match) c
   return joint() ? std::min(index, decided_by(outgoing, match)) : index;
 }
 
-bool Configuration::intersects_every_majority(
-    const std::function<bool(const Member&)>& counts) const {
-  const auto left_out = [&](const Member& member) { return !counts(member); };
-  if (voters.empty() || majority(voters, left_out)) return false;
-  return !joint() || !majority(outgoing, left_out);
-}
-
 std::vector<MemberId> Configuration::ids() const {
   std::vector<MemberId> found;
   for (const auto* members : {&voters, &outgoing, &learners}) {

@@ -50,8 +50,6 @@ struct Configuration {
   bool decides(const std::function<bool(const Member&)>& counts) const;
   /// The highest index that `match` gives for a majority of each set of voters.
   Index decided(const std::function<Index(const Member&)>& match) const;
-  /// Whether so many voters of each set count that no majority lies wholly outside of them.
-  bool intersects_every_majority(const std::function<bool(const Member&)>& counts) const;
   /// Every id, each once, sorted.
   std::vector<MemberId> ids() const;
   /// Of the voters alone; for words.

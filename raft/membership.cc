@@ -61,7 +61,8 @@ Peer& Core::Impl::stranger(MemberId id) {
 /// The sender's record, if its message may be looked at. A leader counts though this member does
 /// not know it, and so does a candidate: they may be of a newer configuration (thesis section 4.1).
 /// A leader was elected by those who know its data directory; everybody else must be the one that
-/// is bound (DESIGN section 5.2).
+/// is bound (DESIGN section 5.2). Whoever knows nobody yet still lets itself be told that its
+/// directory was rolled back.
 Peer* Core::Impl::find_peer(const Message& message) {
   const bool leads = std::holds_alternative<AppendEntries>(message.body) ||
                      std::holds_alternative<Heartbeat>(message.body) ||
@@ -69,7 +70,10 @@ Peer* Core::Impl::find_peer(const Message& message) {
   const bool asks = std::holds_alternative<RequestVote>(message.body);
   const Member* member = configuration().find(message.from);
   if (member == nullptr) {
-    if (leads || asks) return &stranger(message.from);
+    const auto* refusal = std::get_if<Refusal>(&message.body);
+    const bool tells = refusal != nullptr && refusal->reason == RefusalReason::kRolledBack &&
+                       configuration().voters.empty();
+    if (leads || asks || tells) return &stranger(message.from);
     return nullptr;
   }
   Peer& peer = peers_.at(message.from);

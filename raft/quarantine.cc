@@ -1,5 +1,7 @@
 // A member that lost synced data counts for nothing until a leader has made it whole (DESIGN
 // section 6, rule 4; reference recovery.md, holes 2 and 7). Pure.
+#include <algorithm>
+
 #include "base/check.h"
 #include "raft/impl.h"
 #include "raft/names.h"
@@ -33,8 +35,8 @@ void Core::Impl::on_rolled_back(MemberId by, Ordinal remembered) {
   repair_.hopeless = outlived;
 }
 
-/// It may have forgotten a term that it voted in: whoever else took part in that election is among
-/// any n - q + 1 others. They answer a pre-vote that nobody grants.
+/// It may have forgotten a vote whose candidate alone knows the term, and still counts it: so every
+/// other voter must say its own (docs/decisions/0013). They answer a pre-vote that nobody grants.
 void Core::Impl::tick_quarantine() {
   if (!quarantined_ || ++repair_.ask_ticks < options_.heartbeat_ticks) return;
   repair_.ask_ticks = 0;
@@ -47,9 +49,12 @@ void Core::Impl::tick_quarantine() {
 }
 
 bool Core::Impl::terms_are_known() const {
-  return configuration().intersects_every_majority([&](const Member& voter) {
-    return voter.id != options_.self && repair_.heard.contains(voter.id);
-  });
+  const auto known = [&](const Member& voter) {
+    return voter.id == options_.self || repair_.heard.contains(voter.id);
+  };
+  const Configuration& now = configuration();
+  return !now.voters.empty() && std::all_of(now.voters.begin(), now.voters.end(), known) &&
+         std::all_of(now.outgoing.begin(), now.outgoing.end(), known);
 }
 
 /// After the own term was settled. Pre-votes and their grants name a term that nobody is in.

@@ -52,21 +52,6 @@ TEST(Configuration, WhatIsDecidedIsTheLowerOfBothSets) {
   EXPECT_EQ(Configuration().decided(match), Index());
 }
 
-TEST(Configuration, NMinusQPlusOneMeetEveryMajority) {
-  const Configuration three{members({1, 2, 3}), {}, {}};
-  EXPECT_FALSE(three.intersects_every_majority(only({1})));
-  EXPECT_TRUE(three.intersects_every_majority(only({1, 2})));
-  const Configuration five{members({1, 2, 3, 4, 5}), {}, {}};
-  EXPECT_FALSE(five.intersects_every_majority(only({1, 2})));
-  EXPECT_TRUE(five.intersects_every_majority(only({1, 2, 3})));
-  const Configuration four{members({1, 2, 3, 4}), {}, {}};
-  EXPECT_TRUE(four.intersects_every_majority(only({1, 2}))) << "3 of 4 is a majority";
-  const Configuration joint{members({3, 4, 5}), members({1, 2, 3}), {}};
-  EXPECT_FALSE(joint.intersects_every_majority(only({1, 2})));
-  EXPECT_TRUE(joint.intersects_every_majority(only({1, 3, 4})));
-  EXPECT_FALSE(Configuration().intersects_every_majority(only({1})));
-}
-
 TEST(Configuration, OtherVotersTakeAJointStepAndLearnersDoNot) {
   const Configuration from{members({1, 2, 3}), {}, {}};
   Configuration to = from;
