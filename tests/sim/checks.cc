@@ -24,6 +24,11 @@ bool Checks::Synced::holds(base::Index index, base::ChainHash hash) const {
   return at <= entries.size() && entries[at - 1].hash == hash;
 }
 
+std::optional<base::ChainHash> Checks::Synced::hash_at(base::Index index) const {
+  if (index <= before || index > before + entries.size()) return std::nullopt;
+  return entries[index - before - 1].hash;
+}
+
 void Checks::opened(std::size_t number, const raft::Recovered& recovered) {
   rules_.opened(number, recovered.ordinal);
   Node& node = nodes_[number];
@@ -59,6 +64,7 @@ void Checks::data_lost(std::size_t number, Notice notice) {
   Node& node = nodes_[number];
   if (!node.lost_data) node.before_loss = node.synced;
   node.lost_data = node.quarantined = true;
+  node.lost_epoch = node.ordinal.epoch;
   node.notice = notice;
 }
 
@@ -73,6 +79,7 @@ void Checks::replaced(std::size_t number, base::Incarnation incarnation) {
 
 void Checks::ended(std::size_t number) {
   nodes_[number].commit = nodes_[number].applied = base::Index();
+  nodes_[number].leads_term = base::Term();
 }
 
 /// The last votes of an election may come when a later term has a leader already, who commits what
@@ -123,9 +130,13 @@ void Checks::traced(std::size_t number, const raft::TraceEvent& event) {
   }
   if (event.kind == raft::TraceKind::kQuarantined) {
     node.quarantined = true;
-    if (!node.lost_data && look_into_disks_) {
+    const bool knows_all = !node.lost_data && node.ordinal.epoch > node.lost_epoch;
+    if (knows_all && look_into_disks_) {
       journal_.violation("false alarm: " + show(number) + ": " + raft::to_string(event));
     }
+  }
+  if (event.kind == raft::TraceKind::kQuarantineEnded && look_into_disks_) {
+    check_matched(number, event);
   }
   if (event.kind == raft::TraceKind::kDiverged) {
     journal_.violation("diverged: " + show(number) + ": " + raft::to_string(event));
@@ -136,6 +147,7 @@ void Checks::observed(std::size_t number, const raft::CoreSummary& summary, Time
   if (summary.role == raft::Role::kLeader) check_stale_leader(number, summary.term, now);
   if (look_into_disks_) rules_.observed(number, summary);
   Node& node = nodes_[number];
+  node.leads_term = summary.role == raft::Role::kLeader ? summary.term : base::Term();
   const bool falls = summary.commit < node.commit || summary.applied < node.applied ||
                      summary.applied > summary.commit;
   if (falls) {
@@ -163,6 +175,8 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
       journal_.count("log restarted");
       log = {request.restart->index, request.restart->term, {}, {}};
     }
+    const base::Index acknowledged = rules_.acknowledged(number, request.term);
+    const auto held = log.hash_at(acknowledged);
     if (request.truncate_from) {
       if (*request.truncate_from <= log.before) {
         journal_.violation(show(number) + " truncates below what it had cut");
@@ -177,6 +191,10 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
       log.entries.push_back({entry->term, entry->hash});
       if (entry->kind == raft::EntryKind::kConfiguration) log.configurations.insert(entry->index);
     }
+    if (held && !log.holds(acknowledged, *held)) {
+      journal_.violation(show(number) + " truncates what it acknowledged in its own term " +
+                         std::to_string(request.term.value));
+    }
     if (look_into_disks_) rules_.persisted(number, request);
     if (request.end_quarantine) {
       if (look_into_disks_) check_repaired(number);
@@ -185,6 +203,21 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
       node.before_loss = {};
       // Nobody holds the ordinals of its earlier life against it from here on.
       node.ordinal = request.ordinal;
+    }
+  }
+}
+
+/// Only the leader of this very term could have ended it (DESIGN section 6, rule 4).
+void Checks::check_matched(std::size_t number, const raft::TraceEvent& event) const {
+  const Synced& own = nodes_[number].synced;
+  for (const Node& leader : nodes_) {
+    if (leader.leads_term != event.term) continue;
+    const Synced& other = leader.synced;
+    const base::Index last = std::min(event.index, other.before + other.entries.size());
+    for (base::Index at = std::max(own.before, other.before).next(); at <= last; at = at.next()) {
+      if (own.holds(at, other.entries[at - other.before - 1].hash)) continue;
+      return journal_.violation("quarantine: " + show(number) + " leaves it with another index " +
+                                std::to_string(at.value) + " than its leader");
     }
   }
 }

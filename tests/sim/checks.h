@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -30,8 +31,9 @@ enum class Notice : std::uint8_t { kPerhaps, kIfOrdinalFell, kSurely };
 ///   remembers more than it recovered;
 /// - nobody whose synced log lacks what is committed could be elected by the synced logs of others;
 /// - what a member held when it lost data, and what is committed, is there when its quarantine
-/// ends;
-/// - what is acknowledged is committed;
+///   ends, and up to where its leader said its log is the leader's;
+/// - what a member acknowledged in its term it holds as long as it stays in it (figure 2);
+/// - what is acknowledged to a client is committed;
 /// - a linearizable read sees what was committed when it was asked (thesis section 6.4);
 /// - a node whose synced data was lost on purpose opens in quarantine, and nobody else does.
 class Checks {
@@ -90,6 +92,7 @@ class Checks {
       return {entries.empty() ? before_term : entries.back().term, before + entries.size()};
     }
     bool holds(base::Index index, base::ChainHash hash) const;
+    std::optional<base::ChainHash> hash_at(base::Index index) const;  // none: cut, or not there
   };
   struct Node {
     base::Incarnation incarnation;  // of the directory; zero: its first
@@ -97,13 +100,16 @@ class Checks {
     bool lost_data = false;
     Notice notice = Notice::kPerhaps;
     bool quarantined = false;
-    base::Ordinal ordinal;  // the highest that was synced
-    base::Term term;        // as was seen of any opening
+    base::Ordinal ordinal;         // the highest that was synced
+    base::Term term;               // as was seen of any opening
+    std::uint64_t lost_epoch = 0;  // of openings that others may remember, and it does not
+    base::Term leads_term;         // zero: it does not lead
     base::Index commit, applied;
     Synced synced;
     Synced before_loss;  // what was synced, and perhaps acknowledged, when data was lost
   };
 
+  void check_matched(std::size_t number, const raft::TraceEvent& event) const;
   void check_repaired(std::size_t number) const;
   void check_opening(std::size_t number, const raft::Recovered& recovered);
   void check_majority(std::size_t leader, const raft::Entry& entry,

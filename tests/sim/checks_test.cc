@@ -59,6 +59,42 @@ TEST_F(LeaderCompleteness, ButWhatWasCommittedBefore) {
   EXPECT_TRUE(journal_.violation().has_value());
 }
 
+/// What is put back in the same write was never away.
+TEST(Acknowledged, StaysForTheTerm) {
+  EventQueue queue;
+  Journal journal(queue);
+  Checks checks(journal, 3);
+  std::vector<raft::EntryPtr> log;
+  const auto entry = [&](std::uint64_t term) {
+    auto made = std::make_shared<raft::Entry>();
+    made->index = base::Index(log.size() + 1);
+    made->term = base::Term(term);
+    made->kind = raft::EntryKind::kEmpty;
+    made->hash = raft::chain_hash(log.empty() ? base::ChainHash() : log.back()->hash, *made);
+    log.push_back(made);
+    return made;
+  };
+  const auto write = [&](std::uint64_t term, std::uint64_t from,
+                         std::vector<raft::EntryPtr> entries) {
+    raft::PersistRequest request;
+    request.term = base::Term(term);
+    if (from > 0) request.truncate_from = base::Index(from);
+    request.entries = std::move(entries);
+    checks.synced(0, {request});
+  };
+  checks.opened(0, raft::Recovered());
+  write(5, 0, {entry(5), entry(5), entry(5)});
+  raft::Message message;
+  message.term = base::Term(5);
+  message.body = raft::AppendEntriesReply{true, base::Index(2), base::Index(), false, {}};
+  checks.sent(0, message);
+  write(5, 3, {});
+  write(5, 2, {log[1], log[2]});
+  EXPECT_EQ(journal.violation().value_or(""), "");
+  write(5, 2, {});
+  EXPECT_NE(journal.violation().value_or("").find("truncates what it ack"), std::string::npos);
+}
+
 /// A repaired member goes on in a lower epoch than the one that was taken from it (seed 11384).
 TEST(Ordinals, AreCountedAnewFromTheEndOfAQuarantine) {
   EventQueue queue;

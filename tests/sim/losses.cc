@@ -11,12 +11,16 @@ constexpr Time kWord = 1500 * kMillisecond;
 
 }  // namespace
 
-bool Losses::everybody_is_whole() const {
+bool Losses::nothing_is_lost() const {
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     if (cluster_.node(i).lost_state() || cluster_.node(i).lost_data()) return false;
   }
+  return true;
+}
+
+bool Losses::everybody_is_whole() const {
   // Before its first entry a cluster needs every member.
-  return checks_.ledger().last() && operator_.everybody_votes();
+  return nothing_is_lost() && checks_.ledger().last() && operator_.everybody_votes();
 }
 
 bool Losses::nobody_counts_for_nothing() const {
@@ -31,6 +35,46 @@ void Losses::lose_data(std::size_t target, base::Random& random) {
   if (!cluster_.node(target).running() || !everybody_is_whole()) return;
   cluster_.crash(target, Crash::kKill, kDown.draw(random));
   cluster_.node(target).lose_data(static_cast<Loss>(random.below(kNoticedLosses)));
+}
+
+void Losses::lose_vote(base::Random random, Time end) {
+  constexpr Time kSpan = 700 * kMillisecond;
+  if (!everybody_is_whole()) return;
+  const std::size_t leader = *cluster_.leader();
+  configuration_ = checks_.ledger().last_configuration();
+  isolate(leader, kSpan);
+  await_candidate(leader, std::min(queue_.now() + kSpan, end), random);
+}
+
+void Losses::await_candidate(std::size_t leader, Time until, base::Random random) {
+  constexpr Time kLook = 500;
+  if (queue_.now() >= until || !cluster_.node(leader).leads()) return;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    const Node& node = cluster_.node(i);
+    if (!node.running() || node.summary().role != raft::Role::kCandidate) continue;
+    queue_.after(
+        random.below(8 * kMillisecond),
+        [this, i, leader, own = base::Random(random.next())] { lose_vote_for(i, leader, own); });
+    return;
+  }
+  queue_.after(kLook, [=, this] { await_candidate(leader, until, random); });
+}
+
+void Losses::lose_vote_for(std::size_t candidate, std::size_t leader, base::Random random) {
+  constexpr Time kUnheard = 900 * kMillisecond;
+  std::size_t voter = random.below(cluster_.size());
+  while (voter == candidate || voter == leader) voter = (voter + 1) % cluster_.size();
+  const bool as_it_was = nothing_is_lost() && operator_.nothing_changes() &&
+                         checks_.ledger().last_configuration() == configuration_;
+  if (!cluster_.node(voter).running() || !as_it_was) return;
+  cluster_.crash(voter, Crash::kKill, random.between(1, 30) * kMillisecond);
+  if (cluster_.node(voter).lose_data(Loss::kNewest)) journal_.count("vote lost");
+  for (std::size_t peer = 0; peer < cluster_.size(); ++peer) {
+    if (peer == leader) continue;
+    cluster_.network().mend(leader, peer);
+    cluster_.network().mend(peer, leader);
+  }
+  isolate(candidate, kUnheard);
 }
 
 void Losses::lose_state(std::size_t target, base::Random& random) {

@@ -19,6 +19,9 @@ class Losses {
 
   /// Synced log data is lost or altered while the node is killed.
   void lose_data(std::size_t target, base::Random& random);
+  /// The next candidate's voter loses what it synced last, and the leader, who has not heard of
+  /// that term, makes it whole again. Not after `end`.
+  void lose_vote(base::Random random, Time end);
   void lose_state(std::size_t target, base::Random& random);
   /// The directory is gone; a new one is there, under the same member id. An operator must replace
   /// the member.
@@ -36,10 +39,13 @@ class Losses {
   bool waits_for_word() const;
 
  private:
+  bool nothing_is_lost() const;
   /// Nobody's log or state is lost, and everybody votes with the directory that he has. With two
   /// losses at a time nobody might be left who could lead, or send a snapshot.
   bool everybody_is_whole() const;
   bool everybody_holds_everything() const;
+  void await_candidate(std::size_t leader, Time until, base::Random random);
+  void lose_vote_for(std::size_t candidate, std::size_t leader, base::Random random);
   void isolate(std::size_t target, Time span);
   void leave_alone(std::size_t leader, std::size_t target);
   void renew(std::size_t target, Time down, base::Incarnation incarnation);
@@ -49,6 +55,7 @@ class Losses {
   Checks& checks_;
   Cluster& cluster_;
   Operator& operator_;
+  base::Index configuration_;  // committed last when lose_vote() began
   std::optional<std::size_t> rolled_back_;
   base::Random new_ids_{0};  // of directories for members that were rolled back
   Time wait_until_ = 0;

@@ -80,6 +80,7 @@ void Nemesis::dispatch(Fault fault) {
     case Fault::kLoseState:
     case Fault::kRollBack:
     case Fault::kReplace:
+    case Fault::kLoseVote:
       return inject_loss(fault);
     case Fault::kMembers:
       return change_members();
@@ -109,9 +110,7 @@ void Nemesis::inject_network(Fault fault) {
       network.set_loss(random_.between(3, 30));
       return heal_later(kLong, [&network] { network.set_loss(0); });
     case Fault::kDelay:
-      // Now and then longer than an election: what was said before it comes after it.
-      network.set_delay(
-          {kMillisecond, random_.between(10, random_.chance(4) ? 2000 : 250) * kMillisecond});
+      delay();
       return heal_later(kLong, [this, &network] { network.set_delay(options_.link_delay); });
     case Fault::kReset:
       return network.reset(a, b);
@@ -125,6 +124,16 @@ void Nemesis::inject_network(Fault fault) {
     default:
       return isolate(victim());
   }
+}
+
+/// Now and then longer than an election: what was said before it comes after it. On both lanes, or
+/// on one, so that words overtake entries or the other way round.
+void Nemesis::delay() {
+  const Range slow{kMillisecond,
+                   random_.between(10, random_.chance(4) ? 2000 : 250) * kMillisecond};
+  const std::uint64_t lanes = random_.below(3);
+  if (lanes != 0) cluster_.network().set_delay(raft::Lane::kLiveness, slow);
+  if (lanes != 1) cluster_.network().set_delay(raft::Lane::kBulk, slow);
 }
 
 void Nemesis::partition() {
@@ -281,6 +290,8 @@ void Nemesis::inject_loss(Fault fault) {
       return losses_.lose_state(target, random_);
     case Fault::kReplace:
       return losses_.replace(target, random_);
+    case Fault::kLoseVote:
+      return losses_.lose_vote(base::Random(random_.next()), end_);
     default:
       cluster_.node(target).copy_disks();
       return heal_later(kLong, [this, target, own = base::Random(random_.next())]() mutable {

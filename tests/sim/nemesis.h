@@ -32,6 +32,7 @@ class Nemesis {
   void inject_crash(Fault fault);
   void inject_loss(Fault fault);
   void inject_slowness(Fault fault, std::size_t target);
+  void delay();
   void partition();
   void isolate(std::size_t target);
   void hang_truncations();

@@ -19,7 +19,7 @@ Network::Network(EventQueue& queue, Journal& journal, const Options& options, st
       nodes_(options.nodes),
       ports_(std::move(ports)),
       calm_delay_(options.link_delay),
-      delay_(options.link_delay),
+      delay_{options.link_delay, options.link_delay},
       running_(options.nodes),
       pairs_(options.nodes * options.nodes),
       links_(options.nodes * options.nodes) {}
@@ -41,8 +41,9 @@ void Network::send(raft::Message message) {
 
 void Network::transmit(Ends ends, raft::Message message) {
   Link& on = link(ends.from, ends.to);
-  Time& last = on.last_delivery[static_cast<std::size_t>(raft::lane_of(message))];
-  last = std::max(last, queue_.now() + delay_.draw(random_) + on.more_delay);
+  const auto lane = static_cast<std::size_t>(raft::lane_of(message));
+  Time& last = on.last_delivery[lane];
+  last = std::max(last, queue_.now() + delay_[lane].draw(random_) + on.more_delay);
   queue_.at(last, [this, ends, connection = pair(ends.from, ends.to).connection,
                    message = std::move(message)] { arrive(ends, connection, message); });
 }
@@ -137,7 +138,7 @@ void Network::mend(std::size_t from, std::size_t to) {
 
 void Network::heal() {
   loss_one_in_ = 0;
-  delay_ = calm_delay_;
+  set_delay(calm_delay_);
   for (Link& each : links_) each.more_delay = 0;
   for (std::size_t from = 0; from < nodes_; ++from) {
     for (std::size_t to = 0; to < nodes_; ++to) mend(from, to);

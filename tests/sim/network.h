@@ -42,7 +42,8 @@ class Network {
 
   // Faults.
   void set_loss(std::uint64_t one_in) { loss_one_in_ = one_in; }  // 0: none
-  void set_delay(Range delay) { delay_ = delay; }
+  void set_delay(Range delay) { delay_ = {delay, delay}; }
+  void set_delay(raft::Lane lane, Range delay) { delay_[static_cast<std::size_t>(lane)] = delay; }
   /// What is sent on this link takes so much longer, 0 for no longer.
   void delay(std::size_t from, std::size_t to, Time more) { link(from, to).more_delay = more; }
   /// The connections between two nodes break and come back soon.
@@ -88,7 +89,7 @@ class Network {
   const std::size_t nodes_;
   const NetworkPorts ports_;
   const Range calm_delay_;
-  Range delay_;
+  std::array<Range, 2> delay_;  // of each lane
   std::uint64_t loss_one_in_ = 0;
   std::vector<bool> running_;
   std::vector<Pair> pairs_;

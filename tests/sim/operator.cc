@@ -9,12 +9,17 @@ std::string name_of(std::size_t node) {
 
 }  // namespace
 
+bool Operator::nothing_changes() const {
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    if (cluster_.node(i).configuration_index() > checks_.ledger().last()) return false;
+  }
+  return true;
+}
+
 std::optional<raft::Configuration> Operator::settled() const {
   const auto leader = cluster_.leader();
   if (!leader) return std::nullopt;
-  for (std::size_t i = 0; i < cluster_.size(); ++i) {
-    if (cluster_.node(i).configuration_index() > checks_.ledger().last()) return std::nullopt;
-  }
+  if (!nothing_changes()) return std::nullopt;
   const raft::CoreStatus core = cluster_.node(*leader).status().core;
   const bool committed = core.configuration_index <= core.commit &&
                          core.configuration_index >= checks_.ledger().last_configuration();

@@ -17,6 +17,8 @@ class Operator {
   /// By what is committed every node votes, each with the directory that it has now, and no change
   /// is under way. False without a leader who knows.
   bool everybody_votes() const;
+  /// No member has a configuration in its log that is not committed.
+  bool nothing_changes() const;
   /// By what is committed no member is bound to a directory which is gone, and no change is under
   /// way. False without a leader who knows.
   bool knows_every_directory() const;

@@ -10,7 +10,8 @@ std::string_view name_of(Fault fault) {
       "crash-one",  "crash-some", "crash-all",   "hang-log",         "slow-log",  "slow-apply",
       "hang-apply", "fail-log",   "pause",       "clock-offset",     "shutdown",  "lose-data",
       "lose-state", "members",    "move-leader", "swizzle",          "full-log",  "clock-drift",
-      "roll-back",  "replace",    "new-leaders", "hang-truncations", "rivals",    "late-answers"};
+      "roll-back",  "replace",    "new-leaders", "hang-truncations", "rivals",    "late-answers",
+      "lose-vote"};
   return kNames.at(static_cast<std::size_t>(fault));
 }
 

@@ -51,8 +51,9 @@ enum class Fault : std::uint8_t {
   kHangTruncations,  // whoever truncates hangs in that sync, and ends before it is done
   kRivals,           // candidates that do not hear each other, and a voter between that restarts
   kLateAnswers,      // the leader is not heard any more, and hears for a while what was said before
+  kLoseVote,         // a vote is lost with what was synced last, and its candidate is not heard
 };
-inline constexpr std::size_t kFaults = 30;
+inline constexpr std::size_t kFaults = 31;
 std::string_view name_of(Fault fault);
 
 /// What a node does wrong on purpose, so that the checks can be seen to work.

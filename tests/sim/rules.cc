@@ -95,11 +95,6 @@ void Rules::persisted(std::size_t number, const raft::PersistRequest& request) {
   if (request.truncate_from) {
     node.configurations.erase(node.configurations.lower_bound(*request.truncate_from),
                               node.configurations.end());
-    const bool stays = request.term == node.acknowledged.term;
-    if (stays && *request.truncate_from <= node.acknowledged.index) {
-      journal_.violation(show(number) + " truncates what it acknowledged in its own term " +
-                         std::to_string(request.term.value));
-    }
   }
   for (const auto& entry : request.entries) {
     if (entry->kind == raft::EntryKind::kConfiguration) append(number, *entry);

@@ -16,7 +16,6 @@ namespace sim {
 /// Rules, each a violation when broken:
 /// - a directory gives one vote a term, to one opening of one candidate (Raft paper section 5.2;
 ///   DESIGN section 5.2);
-/// - what was acknowledged in a term is not truncated by whoever stays in it (figure 2);
 /// - a quarantine ends in no earlier term than a vote that was given before (DESIGN section 6, rule
 ///   4);
 /// - voters change only through a joint configuration of both sets (Raft paper section 6);
@@ -32,6 +31,11 @@ class Rules {
   void persisted(std::size_t node, const raft::PersistRequest& request);
   /// At the end of each of its turns.
   void observed(std::size_t node, const raft::CoreSummary& summary);
+  /// What this process of `node` acknowledged in `term`, the newest in which it did so. Else zero.
+  base::Index acknowledged(std::size_t node, base::Term term) const {
+    const Acknowledged& what = nodes_[node].acknowledged;
+    return what.term == term ? what.index : base::Index();
+  }
   /// Whether this process of `node` has heard from an earlier one of `peer` that more was durable
   /// there than the present one recovered (DESIGN section 5.3).
   bool remembers_more(std::size_t node, std::size_t peer) const {

@@ -41,12 +41,6 @@ class RulesTest : public ::testing::Test {
     reply.match = Index(index);
     rules_.sent(kNode, from_node(term, reply));
   }
-  void truncate(std::uint64_t term, std::uint64_t from) {
-    raft::PersistRequest request;
-    request.term = Term(term);
-    request.truncate_from = Index(from);
-    rules_.persisted(kNode, request);
-  }
   void end_quarantine(std::uint64_t term) {
     raft::PersistRequest request;
     request.term = Term(term);
@@ -118,18 +112,15 @@ TEST_F(RulesTest, ACandidateHasVotedForItself) {
   EXPECT_TRUE(says("votes twice")) << said();
 }
 
-TEST_F(RulesTest, WhatWasAcknowledgedStaysForTheTerm) {
+TEST_F(RulesTest, AnAcknowledgementIsOfATermAndAProcess) {
   acknowledge(5, 9);
-  truncate(5, 10);
-  truncate(6, 4);  // a new leader may
-  EXPECT_EQ(said(), "");
-  acknowledge(6, 9);
+  acknowledge(5, 7);
+  EXPECT_EQ(rules_.acknowledged(kNode, Term(5)), Index(9));
+  EXPECT_EQ(rules_.acknowledged(kNode, Term(6)), Index());
+  acknowledge(6, 4);
+  EXPECT_EQ(rules_.acknowledged(kNode, Term(6)), Index(4));
   rules_.opened(kNode, {});
-  truncate(6, 9);  // this opening has acknowledged nothing
-  EXPECT_EQ(said(), "");
-  acknowledge(6, 9);
-  truncate(6, 9);
-  EXPECT_TRUE(says("truncates what it acknowledged")) << said();
+  EXPECT_EQ(rules_.acknowledged(kNode, Term(6)), Index());
 }
 
 TEST_F(RulesTest, WhoHeardMoreRemembersItUntilItIsRepaired) {
