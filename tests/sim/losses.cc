@@ -68,7 +68,7 @@ void Losses::lose_vote_for(std::size_t candidate, std::size_t leader, base::Rand
                          checks_.ledger().last_configuration() == configuration_;
   if (!cluster_.node(voter).running() || !as_it_was) return;
   cluster_.crash(voter, Crash::kKill, random.between(1, 30) * kMillisecond);
-  if (cluster_.node(voter).lose_data(Loss::kNewest)) journal_.count("vote lost");
+  if (cluster_.node(voter).lose_data(Loss::kVote)) journal_.count("vote lost");
   for (std::size_t peer = 0; peer < cluster_.size(); ++peer) {
     if (peer == leader) continue;
     cluster_.network().mend(leader, peer);

@@ -213,6 +213,10 @@ bool Node::lose_data(Loss how) {
       case Loss::kWatermark:
         log_disk_->lose_watermark();
         return true;
+      case Loss::kVote:
+        if (!log_disk_->lose_newest(1)) return false;
+        log_disk_->lose_watermark();
+        return true;
       case Loss::kWipe:
         log_disk_->wipe();
         return true;

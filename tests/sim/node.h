@@ -32,6 +32,7 @@ enum class Loss : std::uint8_t {
   kWatermark,
   kWipe,
   kUnmarked,  // like kNewest after a power cut: perhaps only the peers know
+  kVote,      // the newest batch, and what else knew of its term and vote
 };
 inline constexpr std::uint64_t kNoticedLosses = 5;
 
