@@ -76,11 +76,10 @@ class Client {
 /// (address), kUnavailable (no connection or no answer within timeout_ms).
 kj::Promise<base::Result<MemberStatus>> status(net::Loop& loop, std::string endpoint,
                                                std::uint32_t timeout_ms);
-/// Switches a fault at one member; an empty name only lists. Returns the member's faults. Errors:
-/// as status(), kFaultsNotAllowed, kInvalidArgument (unknown fault).
+/// Sets, clears or lists faults at one member. Returns all of the member's faults. Errors: as
+/// status(), kFaultsNotAllowed, kInvalidArgument (unknown fault or parameter).
 kj::Promise<base::Result<std::vector<Fault>>> fault(net::Loop& loop, std::string endpoint,
-                                                    std::string name, bool on,
-                                                    std::uint32_t timeout_ms);
+                                                    FaultChange change, std::uint32_t timeout_ms);
 
 /// How a snapshot file is fetched.
 struct SnapshotRequest {

@@ -57,14 +57,20 @@ kj::Promise<base::Result<MemberStatus>> status(net::Loop& loop, std::string endp
 }
 
 kj::Promise<base::Result<std::vector<Fault>>> fault(net::Loop& loop, std::string endpoint,
-                                                    std::string name, bool on,
-                                                    std::uint32_t timeout_ms) {
+                                                    FaultChange change, std::uint32_t timeout_ms) {
   using Faults = std::vector<Fault>;
   return ask<Faults>(
-      loop, endpoint, timeout_ms, [endpoint, name, on](schema::Holdfast::Client& member) {
+      loop, endpoint, timeout_ms, [endpoint, change](schema::Holdfast::Client& member) {
         auto request = member.faultRequest();
-        request.setName(name);
-        request.setOn(on);
+        request.setName(change.name);
+        request.setOn(change.kind == FaultChange::Kind::kSet);
+        request.setClear(change.kind == FaultChange::Kind::kClear);
+        request.setForMs(change.for_ms);
+        auto parameters = request.initParameters(static_cast<unsigned>(change.parameters.size()));
+        for (unsigned i = 0; i < parameters.size(); ++i) {
+          parameters[i].setName(change.parameters[i].first);
+          parameters[i].setValue(change.parameters[i].second);
+        }
         return request.send().then(
             [endpoint](
                 capnp::Response<schema::Holdfast::FaultResults>&& reply) -> base::Result<Faults> {

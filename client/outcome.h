@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/hlc.h"
@@ -64,7 +65,19 @@ enum class Consistency : std::uint8_t { kLinearizable, kSerializable };
 struct Fault {
   std::string name;
   bool on = false;
-  std::uint64_t hits = 0;  // real calls that it has caught
+  std::uint64_t hits = 0;     // real calls that it has caught
+  std::string parameter;      // its strength, such as "delay=100ms"; empty if it has none
+  std::uint64_t left_ms = 0;  // until it ends by itself; 0: it is off, or ends only when cleared
+  std::string what;           // what it does
+};
+
+/// What is to become of a member's faults.
+struct FaultChange {
+  enum class Kind : std::uint8_t { kList, kSet, kClear };
+  Kind kind = Kind::kList;
+  std::string name;                                             // kClear: empty for all
+  std::vector<std::pair<std::string, std::string>> parameters;  // kSet: such as {"delay", "100ms"}
+  std::uint64_t for_ms = 0;                                     // kSet; 0: until it is cleared
 };
 
 /// A peer as the member that was asked sees it.

@@ -39,7 +39,10 @@ Header from_wire(schema::Header::Reader from) {
 
 std::vector<Fault> from_wire(capnp::List<schema::Fault>::Reader from) {
   std::vector<Fault> faults;
-  for (auto fault : from) faults.push_back({text(fault.getName()), fault.getOn(), fault.getHits()});
+  for (auto fault : from) {
+    faults.push_back({text(fault.getName()), fault.getOn(), fault.getHits(),
+                      text(fault.getParameter()), fault.getLeftMs(), text(fault.getWhat())});
+  }
   return faults;
 }
 

@@ -15,8 +15,9 @@ interface Holdfast {
   status @1 () -> (status :MemberStatus);
   # Local: needs no quorum and no disk.
 
-  fault @2 (name :Text, on :Bool) -> (code :UInt16, detail :Text, faults :List(Fault));
-  # Switches an injected fault; an empty name only lists. Needs --allow-faults.
+  fault @2 (name :Text, on :Bool, parameters :List(FaultParameter), forMs :UInt64, clear :Bool) -> (code :UInt16, detail :Text, faults :List(Fault));
+  # Switches an injected fault on, for so long (0: until it is cleared), or off. `clear` with an
+  # empty name ends all; an empty name alone only lists. Needs --allow-faults.
 
   snapshot @3 () -> (code :UInt16, detail :Text, header :Header, snapshot :Snapshot);
   # Freezes this member's state as it stands; after a linearizable read at this member it holds all
@@ -91,10 +92,18 @@ struct Outcome {
   members @8 :List(Member);  # members: the configuration in force
 }
 
+struct FaultParameter {
+  name @0 :Text;   # such as delay
+  value @1 :Text;  # such as 100ms
+}
+
 struct Fault {
   name @0 :Text;
   on @1 :Bool;
-  hits @2 :UInt64;  # how many real calls it has caught
+  hits @2 :UInt64;      # how many real calls it has caught
+  parameter @3 :Text;   # its strength, such as delay=100ms; empty if it has none
+  leftMs @4 :UInt64;    # until it ends by itself; 0 if it is off or ends only when cleared
+  what @5 :Text;        # what it does
 }
 
 struct PeerStatus {

@@ -38,13 +38,13 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
     return kj::READY_NOW;
   }
   kj::Promise<void> fault(FaultContext context) override {
-    const auto params = context.getParams();
-    const Status status = door_.switch_fault(params.getName(), params.getOn());
+    const Status status = door_.switch_fault(context.getParams());
     auto results = context.getResults();
     results.setCode(static_cast<std::uint16_t>(status.code()));
     results.setDetail(status.detail());
     if (door_.view_.config->allow_faults) {
-      write_faults(*door_.view_.faults, results.initFaults(kFaults));
+      const auto faults = door_.view_.faults->list();
+      write_faults(faults, results.initFaults(static_cast<unsigned>(faults.size())));
     }
     return kj::READY_NOW;
   }
@@ -257,14 +257,36 @@ void ClientDoor::status(schema::MemberStatus::Builder to) const {
   write_status(view_, http_address_, to);
 }
 
-Status ClientDoor::switch_fault(const std::string& name, bool on) {
+/// Faults are rare and meant to be seen: each is a line of the log.
+Status ClientDoor::switch_fault(schema::Holdfast::FaultParams::Reader params) {
   if (!view_.config->allow_faults) {
     return {Code::kFaultsNotAllowed, "start holdfastd with --allow-faults"};
   }
-  if (name.empty()) return Status::ok();
-  if (name != kHangLogSync) return {Code::kInvalidArgument, "no fault is named '" + name + "'"};
-  view_.faults->hang_log_sync.store(on);
-  return Status::ok();
+  const std::string name = params.getName();
+  if (!params.getOn()) {
+    if (name.empty() && !params.getClear()) return Status::ok();
+    const Status status = view_.faults->clear(name);
+    if (status.is_ok()) {
+      view_.lines->write(LogLevel::kWarn, "fault cleared",
+                         {{"fault", name.empty() ? "all" : name}});
+    }
+    return status;
+  }
+  std::vector<FaultParameter> parameters;
+  std::string text;
+  for (auto each : params.getParameters()) {
+    parameters.emplace_back(each.getName(), each.getValue());
+    text += (text.empty() ? "" : " ") + parameters.back().first + "=" + parameters.back().second;
+  }
+  const std::uint64_t for_ms =
+      params.getForMs() == 0 ? base::FaultSwitch::kForever : params.getForMs();
+  const Status status = view_.faults->set(name, parameters, for_ms);
+  if (status.is_ok()) {
+    view_.lines->write(
+        LogLevel::kWarn, "fault injected",
+        {{"fault", name}, {"parameters", text}, {"for_ms", std::uint64_t{params.getForMs()}}});
+  }
+  return status;
 }
 
 }  // namespace server

@@ -57,7 +57,7 @@ class ClientDoor {
 
   kj::Promise<void> submit(Context context, std::shared_ptr<std::size_t> in_flight);
   void status(schema::MemberStatus::Builder to) const;
-  base::Status switch_fault(const std::string& name, bool on);
+  base::Status switch_fault(schema::Holdfast::FaultParams::Reader params);
   base::Result<ClientRequest> understand(schema::Call::Reader call, std::uint64_t id,
                                          std::size_t* size_bytes) const;
   base::Result<ClientRequest> understand_write(schema::Write::Reader write, std::uint64_t id) const;

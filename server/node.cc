@@ -69,8 +69,7 @@ WatchdogOptions watchdog_options(const Config& config, Node::End end) {
 /// The objects in the order in which they need each other; destroyed the other way round.
 class Node::Impl {
  public:
-  Impl(const Config& config, LogSink& lines, End end,
-       std::unique_ptr<storage::FaultSwitches> faults,
+  Impl(const Config& config, LogSink& lines, End end, std::unique_ptr<FaultPlane> faults,
        std::unique_ptr<storage::DataDirectory> directory, std::unique_ptr<kv::StateMachine> machine,
        raft::Recovered recovered);
 
@@ -91,7 +90,7 @@ class Node::Impl {
 
   const Config& config_;
   LogSink& lines_;
-  std::unique_ptr<storage::FaultSwitches> faults_;
+  std::unique_ptr<FaultPlane> faults_;
   std::unique_ptr<storage::DataDirectory> directory_;
   const kv::Position position_;  // at the opening
   Stamps stamps_;
@@ -110,8 +109,7 @@ class Node::Impl {
   std::size_t running_ = 0;  // guarded by mutex_
 };
 
-Node::Impl::Impl(const Config& config, LogSink& lines, End end,
-                 std::unique_ptr<storage::FaultSwitches> faults,
+Node::Impl::Impl(const Config& config, LogSink& lines, End end, std::unique_ptr<FaultPlane> faults,
                  std::unique_ptr<storage::DataDirectory> directory,
                  std::unique_ptr<kv::StateMachine> machine, raft::Recovered recovered)
     : config_(config),
@@ -231,12 +229,12 @@ bool Node::Impl::wait_until_stopped(std::uint32_t timeout_ms) {
 }
 
 Result<std::unique_ptr<Node>> Node::open(const Config& config, LogSink& lines, End end) {
-  auto faults = std::make_unique<storage::FaultSwitches>();
+  auto faults = std::make_unique<FaultPlane>();
   storage::DataDirectoryOptions options;
   options.path = config.data_dir;
   options.cluster = config.cluster;
   options.member = config.self;
-  options.faults = config.allow_faults ? faults.get() : nullptr;
+  options.faults = config.allow_faults ? &faults->storage() : nullptr;
   auto directory = storage::DataDirectory::open(options);
   if (!directory) return directory.status();
   auto machine = kv::StateMachine::open(directory.value()->take_engine());

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "server/config.h"
+#include "server/fault_plane.h"
 #include "server/log_sink.h"
 #include "server/metrics.h"
 #include "server/readiness.h"
 #include "server/stamps.h"
 #include "server/status_board.h"
-#include "storage/faults.h"
 #include "storage/log_store.h"
 
 namespace server {
@@ -26,8 +26,8 @@ struct NodeView {
   const StatusBoard* board = nullptr;
   const Stamps* stamps = nullptr;
   const storage::LogStore* log = nullptr;
-  const LogSink* lines = nullptr;
-  storage::FaultSwitches* faults = nullptr;
+  LogSink* lines = nullptr;
+  FaultPlane* faults = nullptr;
   const DurationHistogram* append_duration = nullptr;
   std::function<std::uint64_t()> sessions;
   ApplyThread* apply = nullptr;  // only what any thread may call

@@ -154,10 +154,16 @@ Header header_of(const NodeView& view) {
           .hash = position.hash};
 }
 
-void write_faults(const storage::FaultSwitches& faults, capnp::List<schema::Fault>::Builder to) {
-  to[0].setName(kHangLogSync);
-  to[0].setOn(faults.hang_log_sync.load());
-  to[0].setHits(faults.hung_log_syncs.load());
+void write_faults(const std::vector<FaultState>& faults, capnp::List<schema::Fault>::Builder to) {
+  for (unsigned i = 0; i < to.size(); ++i) {
+    const FaultState& fault = faults[i];
+    to[i].setName(std::string(fault.name));
+    to[i].setOn(fault.on);
+    to[i].setHits(fault.hits);
+    to[i].setParameter(fault.parameter);
+    to[i].setLeftMs(fault.left_ms == base::FaultSwitch::kForever ? 0 : fault.left_ms);
+    to[i].setWhat(std::string(fault.what));
+  }
 }
 
 void write_status(const NodeView& view, const std::string& http_address,
@@ -180,7 +186,10 @@ void write_status(const NodeView& view, const std::string& http_address,
   to.setAppliedEntries(replica.applied_entries);
   auto peers = to.initPeers(static_cast<unsigned>(replica.core.peers.size()));
   for (unsigned i = 0; i < peers.size(); ++i) write_peer(replica.core.peers[i], view, peers[i]);
-  if (view.config->allow_faults) write_faults(*view.faults, to.initFaults(kFaults));
+  if (view.config->allow_faults) {
+    const auto faults = view.faults->list();
+    write_faults(faults, to.initFaults(static_cast<unsigned>(faults.size())));
+  }
 }
 
 }  // namespace server

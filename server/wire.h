@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "schema/client.capnp.h"
 #include "server/node_view.h"
@@ -17,9 +18,7 @@ std::size_t write_outcome(const RequestOutcome& outcome, const NodeView& view,
 void write_header(const Header& header, schema::Header::Builder to);
 void write_status(const NodeView& view, const std::string& http_address,
                   schema::MemberStatus::Builder to);
-void write_faults(const storage::FaultSwitches& faults, capnp::List<schema::Fault>::Builder to);
-inline constexpr unsigned kFaults = 1;
-inline constexpr const char* kHangLogSync = "hang-log-sync";
+void write_faults(const std::vector<FaultState>& faults, capnp::List<schema::Fault>::Builder to);
 /// The header of an answer that the door gives by itself.
 Header header_of(const NodeView& view);
 

@@ -135,10 +135,11 @@ base::Result<std::unique_ptr<DataDirectory>> DataDirectory::open(
   auto opening = raise_epoch(directory, initialised);
   if (!opening) return opening.status();
 
-  auto log =
-      RocksLog::open({directory, identity.value(), opening.value(), initialised, options.faults});
+  auto log = RocksLog::open({directory, identity.value(), opening.value(), initialised,
+                             options.faults == nullptr ? nullptr : &options.faults->log});
   if (!log) return log.status();
-  auto engine = RocksEngine::open(directory + "/state");
+  auto engine = RocksEngine::open(directory + "/state",
+                                  options.faults == nullptr ? nullptr : &options.faults->state);
   if (!engine) return engine.status();
   // Last: a directory with an IDENTITY has all the rest, and whatever is missing then was lost.
   if (!initialised) {

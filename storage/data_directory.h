@@ -23,7 +23,7 @@ struct DataDirectoryOptions {
   std::string path;                 // created with mode 0700 if missing
   base::ClusterId cluster;          // must match an existing directory
   base::MemberId member;            // must match an existing directory
-  FaultSwitches* faults = nullptr;  // outlives the directory; null: none
+  StorageFaults* faults = nullptr;  // outlives the directory; null: none
 };
 
 /// Invariant: at most one open DataDirectory a path, across processes (OFD lock).

@@ -1,72 +1,74 @@
 #include "storage/fault_file_system.h"
 
-#include <chrono>
+#include <cstring>
 #include <string>
-#include <thread>
 #include <utility>
 
 namespace storage {
 namespace {
 
-/// How soon after the heal a hung sync goes on.
-constexpr std::chrono::milliseconds kPollPeriod(2);
+using rocksdb::IODebugContext;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
 
-bool is_write_ahead_log(const std::string& path) {
-  return path.ends_with(".log");
+IOStatus to_io_status(int error_number) {
+  if (error_number == 0) return IOStatus::OK();
+  return IOStatus::IOError("injected", std::strerror(error_number));
 }
 
 class FaultWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  FaultWritableFile(std::unique_ptr<rocksdb::FSWritableFile>&& file, FaultSwitches* faults)
+  FaultWritableFile(std::unique_ptr<rocksdb::FSWritableFile>&& file, VolumeFaults* faults)
       : FSWritableFileOwnerWrapper(std::move(file)), faults_(faults) {}
 
-  rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
-                         rocksdb::IODebugContext* debug) override {
-    wait_while_hung(faults_);
-    return FSWritableFileOwnerWrapper::Sync(options, debug);
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
+                  IODebugContext* debug) override {
+    const IOStatus fault = to_io_status(before_write(faults_));
+    return fault.ok() ? FSWritableFileOwnerWrapper::Append(data, options, debug) : fault;
   }
-  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
-                          rocksdb::IODebugContext* debug) override {
-    wait_while_hung(faults_);
-    return FSWritableFileOwnerWrapper::Fsync(options, debug);
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
+                  const rocksdb::DataVerificationInfo& verification,
+                  IODebugContext* debug) override {
+    const IOStatus fault = to_io_status(before_write(faults_));
+    return fault.ok() ? FSWritableFileOwnerWrapper::Append(data, options, verification, debug)
+                      : fault;
+  }
+  IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
+    const IOStatus fault = to_io_status(before_sync(faults_));
+    return fault.ok() ? FSWritableFileOwnerWrapper::Sync(options, debug) : fault;
+  }
+  IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
+    const IOStatus fault = to_io_status(before_sync(faults_));
+    return fault.ok() ? FSWritableFileOwnerWrapper::Fsync(options, debug) : fault;
   }
 
  private:
-  FaultSwitches* const faults_;
+  VolumeFaults* const faults_;
 };
 
 class FaultFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  FaultFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, FaultSwitches* faults)
+  FaultFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, VolumeFaults* faults)
       : FileSystemWrapper(base), faults_(faults) {}
 
   const char* Name() const override { return "holdfast.FaultFileSystem"; }
 
-  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSWritableFile>* result,
-                                    rocksdb::IODebugContext* debug) override {
-    rocksdb::IOStatus status = FileSystemWrapper::NewWritableFile(path, options, result, debug);
-    if (status.ok() && is_write_ahead_log(path)) {
-      *result = std::make_unique<FaultWritableFile>(std::move(*result), faults_);
-    }
+  IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                           std::unique_ptr<rocksdb::FSWritableFile>* result,
+                           IODebugContext* debug) override {
+    IOStatus status = FileSystemWrapper::NewWritableFile(path, options, result, debug);
+    if (status.ok()) *result = std::make_unique<FaultWritableFile>(std::move(*result), faults_);
     return status;
   }
 
  private:
-  FaultSwitches* const faults_;
+  VolumeFaults* const faults_;
 };
 
 }  // namespace
 
-void wait_while_hung(FaultSwitches* faults) {
-  if (faults == nullptr || !faults->hang_log_sync.load()) return;
-  faults->hung_log_syncs.fetch_add(1);
-  // Polled, since a thread that waits on a condition would need someone to wake it on the way out.
-  while (faults->hang_log_sync.load()) std::this_thread::sleep_for(kPollPeriod);
-}
-
 std::shared_ptr<rocksdb::FileSystem> make_fault_file_system(
-    std::shared_ptr<rocksdb::FileSystem> base, FaultSwitches* faults) {
+    std::shared_ptr<rocksdb::FileSystem> base, VolumeFaults* faults) {
   return std::make_shared<FaultFileSystem>(base, faults);
 }
 

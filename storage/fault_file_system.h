@@ -10,13 +10,9 @@
 
 namespace storage {
 
-/// Returns at once unless hang_log_sync is set; then counts the call and returns only after the
-/// heal. Never keeps a process from ending by _exit. `faults` may be null.
-void wait_while_hung(FaultSwitches* faults);
-
-/// `base` with syncs of write-ahead logs held while hang_log_sync is set. Requires: `faults`
+/// `base`, where every file that is written meets the faults of its volume. Requires: `faults`
 /// outlives it.
 std::shared_ptr<rocksdb::FileSystem> make_fault_file_system(
-    std::shared_ptr<rocksdb::FileSystem> base, FaultSwitches* faults);
+    std::shared_ptr<rocksdb::FileSystem> base, VolumeFaults* faults);
 
 }  // namespace storage

@@ -1,19 +1,30 @@
-// Faults that are injected into real storage calls, under RocksDB, by whoever allowed them. Any
-// thread.
+// Faults that are injected into real storage calls, under RocksDB and under the watermark's file,
+// by whoever allowed them. Any thread.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
+#include "base/fault_switch.h"
 
 namespace storage {
 
-/// Switches of the fault plane, read by the file system wrapper under RocksDB at each call. All off
-/// unless the server was started with --allow-faults. Later issues add delay, errors and loss.
-struct FaultSwitches {
-  /// Syncs of the log's files do not return while this is set.
-  std::atomic<bool> hang_log_sync{false};
-  /// How many calls the fault has caught: the proof that it took effect.
-  std::atomic<std::uint64_t> hung_log_syncs{0};
+/// What may go wrong on one volume. All off unless the server was started with --allow-faults.
+struct VolumeFaults {
+  base::FaultSwitch hang_sync;   // syncs do not return until it ends
+  base::FaultSwitch slow_sync;   // each sync takes so many milliseconds longer
+  base::FaultSwitch fail_sync;   // syncs fail with EIO, and nothing is synced
+  base::FaultSwitch fail_write;  // writes fail with EIO, and nothing is written
 };
+
+/// The log and the state, each as if on a volume of its own.
+struct StorageFaults {
+  VolumeFaults log;
+  VolumeFaults state;
+};
+
+/// Before a sync of that volume: waits as the faults say; counts what they caught. Returns 0, or
+/// the errno with which the sync fails. Never keeps a process from ending by _exit. `faults` may be
+/// null.
+int before_sync(VolumeFaults* faults);
+/// Before a write: 0, or its errno. `faults` may be null.
+int before_write(VolumeFaults* faults);
 
 }  // namespace storage

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "storage/fault_file_system.h"
 #include "storage/files.h"
 #include "storage/rocks_status.h"
 
@@ -86,14 +87,21 @@ base::Result<std::optional<std::string>> read(RocksInstance& instance, kv::Space
 
 }  // namespace
 
-base::Result<std::shared_ptr<RocksInstance>> RocksInstance::open(const std::string& path) {
+base::Result<std::shared_ptr<RocksInstance>> RocksInstance::open(const std::string& path,
+                                                                 VolumeFaults* faults) {
   const auto cache = rocksdb::NewLRUCache(kCacheBytes, kCacheShardBits);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (const char* name : kFamilyNames) descriptors.emplace_back(name, family_options(cache));
   auto instance = std::make_shared<RocksInstance>();
   rocksdb::DB* opened = nullptr;
+  rocksdb::DBOptions options = database_options();
+  if (faults != nullptr) {
+    instance->env = rocksdb::NewCompositeEnv(
+        make_fault_file_system(rocksdb::Env::Default()->GetFileSystem(), faults));
+    options.env = instance->env.get();
+  }
   const rocksdb::Status status =
-      rocksdb::DB::Open(database_options(), path, descriptors, &instance->families, &opened);
+      rocksdb::DB::Open(options, path, descriptors, &instance->families, &opened);
   instance->db.reset(opened);
   if (!status.ok()) return to_status(status, "open the state " + path);
   return instance;
@@ -108,10 +116,11 @@ void RocksInstance::close() {
   db.reset();
 }
 
-base::Result<std::unique_ptr<RocksEngine>> RocksEngine::open(const std::string& path) {
-  std::unique_ptr<RocksEngine> engine(new RocksEngine(path));
+base::Result<std::unique_ptr<RocksEngine>> RocksEngine::open(const std::string& path,
+                                                             VolumeFaults* faults) {
+  std::unique_ptr<RocksEngine> engine(new RocksEngine(path, faults));
   if (Status status = remove_directory(engine->incoming_path()); !status.is_ok()) return status;
-  auto instance = RocksInstance::open(path);
+  auto instance = RocksInstance::open(path, faults);
   if (!instance) return instance.status();
   engine->instance_ = std::move(instance).value();
   return engine;
@@ -258,7 +267,7 @@ base::Result<std::unique_ptr<kv::EngineSnapshot>> RocksEngine::snapshot() {
 
 base::Result<std::unique_ptr<kv::IncomingEngine>> RocksEngine::begin_install() {
   if (Status status = remove_directory(incoming_path()); !status.is_ok()) return status;
-  auto instance = RocksInstance::open(incoming_path());
+  auto instance = RocksInstance::open(incoming_path(), faults_);
   if (!instance) return instance.status();
   return std::unique_ptr<kv::IncomingEngine>(
       std::make_unique<RocksIncoming>(std::move(instance).value()));
@@ -272,7 +281,7 @@ Status RocksEngine::install(std::unique_ptr<kv::IncomingEngine> incoming) {
     instance_->close();
   }
   if (Status status = exchange_directories(path_, incoming_path()); !status.is_ok()) return status;
-  auto instance = RocksInstance::open(path_);
+  auto instance = RocksInstance::open(path_, faults_);
   if (!instance) return instance.status();
   instance_ = std::move(instance).value();
   // What was there before. If this fails the next opening removes it.

@@ -14,8 +14,10 @@
 #include <vector>
 
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 
 #include "kv/engine.h"
+#include "storage/faults.h"
 
 namespace storage {
 
@@ -23,13 +25,15 @@ namespace storage {
 /// Invariant: db is null, and no snapshot of it is left, once it is closed; whoever may meet that
 /// holds `mutex`.
 struct RocksInstance {
-  static base::Result<std::shared_ptr<RocksInstance>> open(const std::string& path);
+  static base::Result<std::shared_ptr<RocksInstance>> open(const std::string& path,
+                                                           VolumeFaults* faults);
   ~RocksInstance() { close(); }
   void close();
   rocksdb::ColumnFamilyHandle* family(kv::Space space) const {
     return families[static_cast<std::size_t>(space)];
   }
 
+  std::unique_ptr<rocksdb::Env> env;  // null: the default one; outlives db
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;  // by space; owned, closed before db
   std::mutex mutex;                              // between close() and readers of other threads
@@ -38,9 +42,10 @@ struct RocksInstance {
 
 class RocksEngine final : public kv::Engine {
  public:
-  /// Opens or creates the instance in `path`; what an install left beside it is removed. Errors:
-  /// kIo, kDiskFull, kCorrupt.
-  static base::Result<std::unique_ptr<RocksEngine>> open(const std::string& path);
+  /// Opens or creates the instance in `path`; what an install left beside it is removed. `faults`
+  /// outlives it; null: none. Errors: kIo, kDiskFull, kCorrupt.
+  static base::Result<std::unique_ptr<RocksEngine>> open(const std::string& path,
+                                                         VolumeFaults* faults = nullptr);
   /// A clean end flushes; a crash returns to the last flush.
   ~RocksEngine() override = default;
 
@@ -56,10 +61,11 @@ class RocksEngine final : public kv::Engine {
   base::Status install(std::unique_ptr<kv::IncomingEngine> incoming) override;
 
  private:
-  explicit RocksEngine(std::string path) : path_(std::move(path)) {}
+  RocksEngine(std::string path, VolumeFaults* faults) : path_(std::move(path)), faults_(faults) {}
   std::string incoming_path() const { return path_ + ".incoming"; }
 
   const std::string path_;
+  VolumeFaults* const faults_;
   std::mutex instance_mutex_;  // of instance_, which install() replaces
   std::shared_ptr<RocksInstance> instance_;
 };

@@ -28,9 +28,9 @@ namespace storage {
 struct RocksLogOptions {
   std::string member_directory;
   Identity identity;
-  base::Opening opening;            // EPOCH says so already
-  bool initialised = true;          // false: the directory is being made; log and watermark too
-  FaultSwitches* faults = nullptr;  // outlives the log; null: none
+  base::Opening opening;           // EPOCH says so already
+  bool initialised = true;         // false: the directory is being made; log and watermark too
+  VolumeFaults* faults = nullptr;  // outlives the log; null: none
 };
 
 /// Drops the entries below the log's first index when RocksDB rewrites files for its own reasons.

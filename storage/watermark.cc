@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "storage/bytes.h"
-#include "storage/fault_file_system.h"
+#include "storage/faults.h"
 
 namespace storage {
 namespace {
@@ -64,11 +64,11 @@ base::Result<std::optional<Slot>> Watermark::read(const std::string& path) {
   return newest;
 }
 
-Watermark::Watermark(std::string path, File file, FaultSwitches* faults)
+Watermark::Watermark(std::string path, File file, VolumeFaults* faults)
     : path_(std::move(path)), file_(std::move(file)), faults_(faults) {}
 
 base::Result<std::unique_ptr<Watermark>> Watermark::open(const std::string& path, const Slot& state,
-                                                         FaultSwitches* faults) {
+                                                         VolumeFaults* faults) {
   auto file = File::open(path, O_RDWR | O_CREAT);
   if (!file) return file.status();
   std::unique_ptr<Watermark> watermark(new Watermark(path, std::move(file).value(), faults));
@@ -83,13 +83,14 @@ base::Result<std::unique_ptr<Watermark>> Watermark::open(const std::string& path
 }
 
 Status Watermark::write(const Claim& claim, const raft::HardState& hard_state) {
+  if (const int fault = before_write(faults_)) return file_error("write", path_, fault);
   ++sequence_;
   return write_at(file_, path_, encode_slot({sequence_, claim, hard_state}),
                   sequence_ % 2 * kSlotSpacingBytes);
 }
 
 Status Watermark::sync() {
-  wait_while_hung(faults_);
+  if (const int fault = before_sync(faults_)) return file_error("sync", path_, fault);
   if (::fdatasync(file_.descriptor()) != 0) return file_error("sync", path_, errno);
   return Status::ok();
 }

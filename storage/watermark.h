@@ -22,7 +22,7 @@ class Watermark {
   /// Opens or creates the file and writes this state into both slots, synced. `faults` may be null.
   /// Errors: kIo, kDiskFull.
   static base::Result<std::unique_ptr<Watermark>> open(const std::string& path, const Slot& state,
-                                                       FaultSwitches* faults);
+                                                       VolumeFaults* faults);
 
   /// One thread at a time. Not synced. Errors: kIo, kDiskFull.
   base::Status write(const Claim& claim, const raft::HardState& hard_state);
@@ -30,11 +30,11 @@ class Watermark {
   base::Status sync();
 
  private:
-  Watermark(std::string path, File file, FaultSwitches* faults);
+  Watermark(std::string path, File file, VolumeFaults* faults);
 
   const std::string path_;
   const File file_;
-  FaultSwitches* const faults_;
+  VolumeFaults* const faults_;
   std::uint64_t sequence_ = 0;  // of the newest slot
 };
 

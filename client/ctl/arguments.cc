@@ -19,7 +19,8 @@ struct Raw {
   std::string value;
   bool value_given = false;
   std::string bench_verb, bench_duration = "10s";
-  std::string fault_switch = "on";
+  std::vector<std::string> fault_words;
+  std::string fault_for;
   std::string wait = "30s";
   std::uint32_t time_scale = 1;
 };
@@ -80,10 +81,13 @@ void add_cluster_verbs(CLI::App& app, Raw& raw, Arguments& to) {
   auto* status = app.add_subcommand("status", "what each member says of itself, and who leads");
   status->callback([&to] { to.verb = Verb::kStatus; });
 
-  auto* fault =
-      app.add_subcommand("fault", "switch an injected fault at the first endpoint, or list");
-  fault->add_option("NAME", to.fault.name, "such as hang-log-sync; none: list");
-  fault->add_option("SWITCH", raw.fault_switch, "on (default) or off");
+  auto* fault = app.add_subcommand("fault", "inject a fault into one member, list or clear them");
+  fault->add_option("WORDS", raw.fault_words,
+                    "NAME [KEY=VALUE]...: inject it; clear [NAME]: end it, or all; nothing: list");
+  fault->add_option("--for", raw.fault_for, "when it ends by itself (default: when cleared)");
+  fault->footer(
+      "holdfast --endpoints HOST:PORT fault slow-log-sync delay=200ms --for 30s\n"
+      "The member must run with --allow-faults.");
   fault->callback([&to] { to.verb = Verb::kFault; });
 
   auto* bench = app.add_subcommand("bench", "measure puts or gets with many clients, or at a rate");
@@ -151,6 +155,9 @@ void add_playground(CLI::App& app, Raw& raw, Arguments& to) {
   with_node("pause", Action::kPause, "SIGSTOP");
   with_node("resume", Action::kResume, "SIGCONT");
   with_node("hang-disk", Action::kHangDisk, "let the node's log syncs hang");
+  with_node("slow-disk", Action::kSlowDisk, "let each of the node's log syncs take longer")
+      ->add_option("--delay", p.delay, "by so much (default 100ms)");
+  with_node("fail-disk", Action::kFailDisk, "let the node's log syncs fail: its process ends");
   auto* heal = add_action(*playground, to, "heal", Action::kHeal,
                           "end faults and pauses, of one node or of all");
   heal->add_option("NODE", p.node, "n1, 1 or leader; none: all");
@@ -252,6 +259,30 @@ base::Status bad(const std::string& why) {
   return {base::Code::kInvalidArgument, why};
 }
 
+base::Status convert_fault(const Raw& raw, FaultChange& to) {
+  const std::vector<std::string>& words = raw.fault_words;
+  if (words.empty() || words.front() == "list") return {};
+  if (words.front() == "clear") {
+    if (words.size() > 2) return bad("fault clear: one name, or none for all");
+    to.kind = FaultChange::Kind::kClear;
+    if (words.size() == 2) to.name = words[1];
+    return {};
+  }
+  to.kind = FaultChange::Kind::kSet;
+  to.name = words.front();
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const std::size_t at = words[i].find('=');
+    if (at == std::string::npos || at == 0)
+      return bad("fault: \"" + words[i] + "\" is not KEY=VALUE, such as delay=200ms");
+    to.parameters.emplace_back(words[i].substr(0, at), words[i].substr(at + 1));
+  }
+  if (raw.fault_for.empty()) return {};
+  auto duration = parse_duration_ms(raw.fault_for);
+  if (!duration.is_ok()) return bad("--for: " + duration.status().detail());
+  to.for_ms = duration.value();
+  return {};
+}
+
 base::Status convert_global(const Raw& raw, Global& to) {
   auto timeout = parse_duration_ms(raw.timeout);
   if (!timeout.is_ok()) return bad("--timeout: " + timeout.status().detail());
@@ -291,9 +322,8 @@ base::Status convert(const Raw& raw, Arguments& to) {
   if (to.verb == Verb::kBench && raw.bench_verb != "put" && raw.bench_verb != "get")
     return bad("bench: \"" + raw.bench_verb + "\" is not put or get");
   to.bench.writes = raw.bench_verb != "get";
-  if (raw.fault_switch != "on" && raw.fault_switch != "off")
-    return bad("fault: \"" + raw.fault_switch + "\" is not on or off");
-  to.fault.on = raw.fault_switch == "on";
+  status = convert_fault(raw, to.fault);
+  if (!status.is_ok()) return status;
   auto duration = parse_duration_ms(raw.bench_duration);
   if (!duration.is_ok()) return bad("--duration: " + duration.status().detail());
   to.bench.duration_ms = duration.value();

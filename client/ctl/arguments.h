@@ -65,12 +65,15 @@ struct PlaygroundArguments {
     kPause,
     kResume,
     kHangDisk,
+    kSlowDisk,
+    kFailDisk,
     kHeal,
     kLogs,
     kDown
   };
   Action action = Action::kUp;
   std::string tag = "default";
+  std::string delay;        // kSlowDisk: "200ms"; empty: the fault's default
   std::string node;         // "n1", "1" or "leader"; empty: all, where the action allows it
   std::uint32_t nodes = 0;  // 0: as the data has, else 3
   bool detach = false;
@@ -98,11 +101,6 @@ enum class Verb : std::uint8_t {
   kPlayground
 };
 
-struct FaultArguments {
-  std::string name;  // empty: list
-  bool on = false;
-};
-
 struct MemberArguments {
   MemberChange change;
   bool wait = false;  // until the new member votes
@@ -121,7 +119,7 @@ struct Arguments {
   DelArguments del;
   MemberArguments member;
   std::string move_leader_to;
-  FaultArguments fault;
+  FaultChange fault;
   BenchArguments bench;
   SnapshotArguments snapshot;
   /// What holdfastd is to do with files and directories, in its words: kOffline.

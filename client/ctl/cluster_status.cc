@@ -6,6 +6,7 @@
 
 #include "client/client.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/faults.h"
 #include "client/ctl/print.h"
 
 namespace client::ctl {
@@ -114,10 +115,7 @@ ordered_json member_json(const MemberRow& row) {
                {"sessions", s.sessions},
                {"version", s.version},
                {"http_address", s.http_address}});
-  ordered_json faults = ordered_json::array();
-  for (const auto& fault : s.faults)
-    faults.push_back({{"name", fault.name}, {"on", fault.on}, {"hits", fault.hits}});
-  json["faults"] = faults;
+  json["faults"] = json_of(s.faults);
   ordered_json peers = ordered_json::array();
   for (const auto& peer : s.peers)
     peers.push_back({{"name", peer.name},

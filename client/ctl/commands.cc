@@ -140,24 +140,4 @@ int run_txn(const Arguments& arguments) {
       outcome.result.succeeded ? kExitOk : kExitNotFound);
 }
 
-int run_fault(const Arguments& arguments) {
-  const Global& global = arguments.global;
-  if (global.client.endpoints.size() != 1)
-    return print(
-        stderr, "holdfast: fault: name the one member to switch it at with --endpoints HOST:PORT\n",
-        kExitUsage);
-  using Faults = base::Result<std::vector<Fault>>;
-  net::Loop loop;
-  auto faults = std::make_shared<Faults>(base::Status(base::Code::kUnavailable, "no answer"));
-  (void)loop.wait(fault(loop, global.client.endpoints.front(), arguments.fault.name,
-                        arguments.fault.on, global.client.timeout_ms)
-                      .then([faults](Faults&& answer) { *faults = std::move(answer); }),
-                  global.client.timeout_ms + 1000);
-  if (!faults->is_ok()) return fail("fault", faults->status(), global.format);
-  std::string text;
-  for (const auto& fault : faults->value())
-    text += fault.name + (fault.on ? " on " : " off ") + std::to_string(fault.hits) + "\n";
-  return print(stdout, text, kExitOk);
-}
-
 }  // namespace client::ctl

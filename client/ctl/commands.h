@@ -1,4 +1,4 @@
-// put, get, del, txn, fault: one call each, on a loop of their own.
+// put, get, del, txn: one call each, on a loop of their own.
 #pragma once
 
 #include <cstdio>
@@ -13,7 +13,6 @@ int run_put(const Arguments& arguments);
 int run_get(const Arguments& arguments);
 int run_del(const Arguments& arguments);
 int run_txn(const Arguments& arguments);
-int run_fault(const Arguments& arguments);
 
 /// Writes all of it. An error (a closed pipe, a full disk) is said on stderr.
 int print(std::FILE* to, const std::string& text, int exit_code);

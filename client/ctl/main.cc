@@ -7,6 +7,7 @@
 #include "client/ctl/bench.h"
 #include "client/ctl/cluster_status.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/faults.h"
 #include "client/ctl/member.h"
 #include "client/ctl/playground/playground.h"
 #include "client/ctl/playground/supervisor.h"

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <random>
 
+#include "client/ctl/faults.h"
 #include "client/ctl/playground/ports.h"
 #include "tests/cluster/socket.h"
 
@@ -180,14 +181,9 @@ std::optional<std::size_t> Nodes::leader() {
 }
 
 bool Nodes::hang_disk(std::size_t i, bool on) {
-  net::Loop loop;
-  bool done = false;
-  const bool answered = loop.wait(
-      client::fault(loop, endpoint(i), "hang-log-sync", on, 2000).then([&](auto&& faults) {
-        done = faults.is_ok();
-      }),
-      5000);
-  return answered && done;
+  using Kind = client::FaultChange::Kind;
+  const client::FaultChange change{on ? Kind::kSet : Kind::kClear, "hang-log-sync", {}, 0};
+  return client::ctl::change_faults(endpoint(i), change, kAskMs).is_ok();
 }
 
 std::string Nodes::endpoint(std::size_t i) const {

@@ -184,11 +184,12 @@ bool Caller::wait_for_status(const Condition& condition) {
   return false;
 }
 
-base::Code Caller::fault(const std::string& name, bool on) {
+base::Code Caller::fault(const std::string& name, bool on, std::uint64_t for_ms) {
   base::Code code = base::Code::kInternal;
   auto request = client_->bootstrap().castAs<schema::Holdfast>().faultRequest();
   request.setName(name);
   request.setOn(on);
+  request.setForMs(for_ms);
   EXPECT_TRUE(loop_.wait(request.send().then([&](auto response) {
     code = static_cast<base::Code>(response.getCode());
   }),

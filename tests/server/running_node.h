@@ -78,7 +78,7 @@ class Caller {
   bool status_is(const Condition& condition);
   /// Asks until the condition holds, at most 15 s.
   bool wait_for_status(const Condition& condition);
-  base::Code fault(const std::string& name, bool on);
+  base::Code fault(const std::string& name, bool on, std::uint64_t for_ms = 0);
 
   static Fill put_call(std::uint64_t session, std::uint64_t sequence, const std::string& key,
                        const std::string& value);

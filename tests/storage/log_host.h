@@ -28,7 +28,7 @@ class LogHost {
   }
 
   base::Result<std::unique_ptr<storage::RocksLog>> try_open(
-      storage::FaultSwitches* faults = nullptr) {
+      storage::VolumeFaults* faults = nullptr) {
     const base::Opening opening{++epoch_, 5};
     CHECK(storage::write_opening(path(), opening).is_ok());
     auto log = storage::RocksLog::open(
@@ -40,7 +40,7 @@ class LogHost {
     initialised_ = initialised_ || log.is_ok();
     return log;
   }
-  std::unique_ptr<storage::RocksLog> open(storage::FaultSwitches* faults = nullptr) {
+  std::unique_ptr<storage::RocksLog> open(storage::VolumeFaults* faults = nullptr) {
     auto log = try_open(faults);
     CHECK(log.is_ok(), log.status().to_string());
     return std::move(log).value();

@@ -12,6 +12,7 @@
 
 #include "client/client.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/faults.h"
 #include "client/ctl/playground/control.h"
 
 namespace client::ctl::playground {
@@ -20,7 +21,6 @@ namespace {
 using Action = PlaygroundArguments::Action;
 
 constexpr std::uint32_t kMemberMs = 1000;
-constexpr char kHungLogSync[] = "hang-log-sync";
 
 std::uint64_t now_ms() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -91,21 +91,17 @@ int change(const Place& place, const char* verb, const std::string& name) {
   return place.done(name + (action == "pause" ? " is paused" : " goes on"));
 }
 
-base::Result<std::vector<Fault>> switch_fault(const Node& node, const std::string& name, bool on) {
-  using Faults = base::Result<std::vector<Fault>>;
-  net::Loop loop;
-  auto faults = std::make_shared<Faults>(base::Status(base::Code::kUnavailable, "no answer"));
-  (void)loop.wait(fault(loop, node.endpoint(), name, on, kMemberMs).then([faults](Faults&& answer) {
-    *faults = std::move(answer);
-  }),
-                  2 * kMemberMs);
-  return *faults;
-}
-
-int hang_disk(const Place& place, const std::string& name) {
-  auto faults = switch_fault(place.node(name), kHungLogSync, true);
+int inject(const Place& place, const std::string& name, const std::string& fault,
+           const std::string& words) {
+  FaultChange change;
+  change.kind = FaultChange::Kind::kSet;
+  change.name = fault;
+  if (!place.arguments.playground.delay.empty()) {
+    change.parameters.emplace_back("delay", place.arguments.playground.delay);
+  }
+  auto faults = change_faults(place.node(name).endpoint(), change, kMemberMs);
   if (!faults.is_ok()) return place.failed(faults.status());
-  return place.done(name + ": log syncs hang; `heal` ends it");
+  return place.done(name + ": " + words + "; `heal` ends it");
 }
 
 base::Status heal_node(const Place& place, const Node& node) {
@@ -115,14 +111,9 @@ base::Status heal_node(const Place& place, const Node& node) {
   } else if (node.state != "running") {
     return {};  // faults end with the process
   }
-  auto faults = switch_fault(node, "", false);
-  if (!faults.is_ok()) return faults.status();
-  for (const auto& fault : faults.value()) {
-    if (!fault.on) continue;
-    auto off = switch_fault(node, fault.name, false);
-    if (!off.is_ok()) return off.status();
-  }
-  return {};
+  FaultChange change;
+  change.kind = FaultChange::Kind::kClear;
+  return change_faults(node.endpoint(), change, kMemberMs).status();
 }
 
 int heal(const Place& place, const std::string& name) {
@@ -246,7 +237,11 @@ int act(const Place& place) {
     case Action::kResume:
       return change(place, "resume", name.value());
     case Action::kHangDisk:
-      return hang_disk(place, name.value());
+      return inject(place, name.value(), "hang-log-sync", "log syncs hang");
+    case Action::kSlowDisk:
+      return inject(place, name.value(), "slow-log-sync", "log syncs are slow");
+    case Action::kFailDisk:
+      return inject(place, name.value(), "fail-log-sync", "log syncs fail");
     case Action::kHeal:
       return heal(place, name.value());
     default:
