@@ -167,6 +167,17 @@ Status read_numbers(const Texts& texts, Config* config) {
                      &config->election_ms);
 }
 
+/// Whoever reaches the port can hang the disk.
+Status read_allow_faults(const Texts& texts, Config* config) {
+  Status status = read_bool(kAllowFaults, texts.allow_faults, &config->allow_faults);
+  if (!status.is_ok() || !config->allow_faults) return status;
+  const std::string& host = config->listen_client.host;
+  const bool loopback = host.starts_with("127.") || host == "localhost" || host == "::1";
+  if (loopback) return status;
+  return wrong(kAllowFaults, "needs a --listen-client on loopback, such as 127.0.0.1:7400: on " +
+                                 host + " anybody could inject them");
+}
+
 /// A cluster without them is a zombie's home: only for showing what they are good for.
 Status read_stall_reactions(const Texts& texts, Config* config) {
   Status status = read_bool("stall-reactions", texts.stall_reactions, &config->stall_reactions);
@@ -182,7 +193,7 @@ Result<Config> understand(const Texts& texts) {
   if (status.is_ok()) status = read_address("listen-peer", texts.listen_peer, &config.listen_peer);
   if (status.is_ok()) status = read_address("listen-http", texts.listen_http, &config.listen_http);
   if (status.is_ok()) status = read_logging(texts, &config);
-  if (status.is_ok()) status = read_bool(kAllowFaults, texts.allow_faults, &config.allow_faults);
+  if (status.is_ok()) status = read_allow_faults(texts, &config);
   if (status.is_ok()) status = read_stall_reactions(texts, &config);
   if (status.is_ok()) status = read_bool(kJoin, texts.join, &config.join);
   if (status.is_ok()) status = read_numbers(texts, &config);

@@ -113,6 +113,19 @@ TEST(Config, HelpAndVersionAreAnswers) {
   }
 }
 
+TEST(Config, FaultsAreForLoopbackOnly) {
+  for (const char* address : {"127.0.0.1:7400", "localhost:7400", "[::1]:7400"}) {
+    const CommandLine line = parse(with({"--allow-faults", "--listen-client", address}));
+    EXPECT_TRUE(line.config.has_value()) << address << line.text;
+  }
+  for (const char* address : {"0.0.0.0:7400", "10.0.0.1:7400", "[::]:7400", "example.org:7400"}) {
+    EXPECT_TRUE(parse(with({"--listen-client", address})).config.has_value()) << address;
+    const CommandLine line = parse(with({"--allow-faults", "--listen-client", address}));
+    EXPECT_FALSE(line.config.has_value()) << address;
+    EXPECT_NE(line.text.find("loopback"), std::string::npos) << line.text;
+  }
+}
+
 TEST(Config, StallReactionsAreSwitchedOffOnlyWithFaults) {
   EXPECT_TRUE(parse(with({})).config->stall_reactions);
   const CommandLine alone = parse(with({"--stall-reactions", "false"}));

@@ -101,7 +101,7 @@ int inject(const Place& place, const std::string& name, const std::string& fault
   }
   auto faults = change_faults(place.node(name).endpoint(), change, kMemberMs);
   if (!faults.is_ok()) return place.failed(faults.status());
-  return place.done(name + ": " + words + "; `heal` ends it");
+  return place.done(name + ": " + words);
 }
 
 base::Status heal_node(const Place& place, const Node& node) {
@@ -237,11 +237,12 @@ int act(const Place& place) {
     case Action::kResume:
       return change(place, "resume", name.value());
     case Action::kHangDisk:
-      return inject(place, name.value(), "hang-log-sync", "log syncs hang");
+      return inject(place, name.value(), "hang-log-sync", "log syncs hang; `heal` ends it");
     case Action::kSlowDisk:
-      return inject(place, name.value(), "slow-log-sync", "log syncs are slow");
+      return inject(place, name.value(), "slow-log-sync", "log syncs are slow; `heal` ends it");
     case Action::kFailDisk:
-      return inject(place, name.value(), "fail-log-sync", "log syncs fail");
+      return inject(place, name.value(), "fail-log-sync",
+                    "log syncs fail, so that its process ends and comes back without the fault");
     case Action::kHeal:
       return heal(place, name.value());
     default:

@@ -87,6 +87,27 @@ TEST_F(ArgumentsTest, GlobalFlagsStandBeforeOrAfterTheVerb) {
   }
 }
 
+TEST_F(ArgumentsTest, AFaultIsSetListedAndCleared) {
+  using Kind = client::FaultChange::Kind;
+  EXPECT_EQ(parse({"fault"}).arguments->fault.kind, Kind::kList);
+  EXPECT_EQ(parse({"fault", "list"}).arguments->fault.kind, Kind::kList);
+  const client::FaultChange set =
+      parse({"fault", "slow-log-sync", "delay=200ms", "--for", "30s"}).arguments->fault;
+  EXPECT_EQ(set.kind, Kind::kSet);
+  EXPECT_EQ(set.name, "slow-log-sync");
+  EXPECT_EQ(set.parameters.size(), 1u);
+  EXPECT_EQ(set.parameters.at(0), (std::pair<std::string, std::string>("delay", "200ms")));
+  EXPECT_EQ(set.for_ms, 30'000u);
+  EXPECT_EQ(parse({"fault", "hang-log-sync"}).arguments->fault.for_ms, 0u);
+  const client::FaultChange one = parse({"fault", "clear", "hang-log-sync"}).arguments->fault;
+  EXPECT_EQ(one.kind, Kind::kClear);
+  EXPECT_EQ(one.name, "hang-log-sync");
+  EXPECT_EQ(parse({"fault", "clear"}).arguments->fault.name, "");
+  EXPECT_FALSE(parse({"fault", "clear", "a", "b"}).arguments.has_value());
+  EXPECT_NE(parse({"fault", "hang-log-sync", "on"}).text.find("KEY=VALUE"), std::string::npos);
+  EXPECT_FALSE(parse({"fault", "hang-log-sync", "--for", "soon"}).arguments.has_value());
+}
+
 TEST_F(ArgumentsTest, FlagOverEnvironmentOverDefault) {
   EXPECT_EQ(parse({"status"}).arguments->global.client.endpoints,
             std::vector<std::string>{"127.0.0.1:7400"});
