@@ -53,9 +53,9 @@ TEST(Config, FlagBeatsEnvironmentBeatsDefault) {
                                    {"HOLDFAST_ALLOW_FAULTS", "true"},
                                    {"HOLDFAST_TIME_SCALE", "5"},
                                    {"HOLDFAST_UNKNOWN", "x"}};
-  const CommandLine line = parse(with({"--listen-client", "f:9"}), environment);
+  const CommandLine line = parse(with({"--listen-client", "127.0.0.9:9"}), environment);
   ASSERT_TRUE(line.config) << line.text;
-  EXPECT_EQ(line.config->listen_client.to_string(), "f:9");
+  EXPECT_EQ(line.config->listen_client.to_string(), "127.0.0.9:9");
   EXPECT_EQ(line.config->listen_http.to_string(), "e:2");
   EXPECT_EQ(line.config->listen_peer.to_string(), "127.0.0.1:7401");
   EXPECT_TRUE(line.config->allow_faults);
