@@ -199,6 +199,7 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
     if (request.end_quarantine) {
       if (look_into_disks_) check_repaired(number);
       Node& node = nodes_[number];
+      node.repaired_term = request.term;
       node.quarantined = node.lost_data = false;
       node.before_loss = {};
       // Nobody holds the ordinals of its earlier life against it from here on.
@@ -209,6 +210,8 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
 
 /// Only the leader of this very term could have ended it (DESIGN section 6, rule 4).
 void Checks::check_matched(std::size_t number, const raft::TraceEvent& event) const {
+  // In a later term its log may have gone on to be another leader's.
+  if (event.term != nodes_[number].repaired_term) return;
   const Synced& own = nodes_[number].synced;
   for (const Node& leader : nodes_) {
     if (leader.leads_term != event.term) continue;

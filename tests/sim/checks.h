@@ -104,6 +104,7 @@ class Checks {
     base::Term term;               // as was seen of any opening
     std::uint64_t lost_epoch = 0;  // of openings that others may remember, and it does not
     base::Term leads_term;         // zero: it does not lead
+    base::Term repaired_term;      // in which its last quarantine was to end
     base::Index commit, applied;
     Synced synced;
     Synced before_loss;  // what was synced, and perhaps acknowledged, when data was lost
