@@ -52,9 +52,10 @@ void Losses::await_candidate(std::size_t leader, Time until, base::Random random
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     const Node& node = cluster_.node(i);
     if (!node.running() || node.summary().role != raft::Role::kCandidate) continue;
-    queue_.after(
-        random.below(8 * kMillisecond),
-        [this, i, leader, own = base::Random(random.next())] { lose_vote_for(i, leader, own); });
+    // One draw after the other: in which order arguments are evaluated is the compiler's to choose.
+    const Time later = random.below(8 * kMillisecond);
+    const base::Random own(random.next());
+    queue_.after(later, [this, i, leader, own] { lose_vote_for(i, leader, own); });
     return;
   }
   queue_.after(kLook, [=, this] { await_candidate(leader, until, random); });
