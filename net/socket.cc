@@ -145,7 +145,11 @@ void Socket::write(const void* bytes, std::size_t size) {
   if (queued_bytes() + size > hard_limit_bytes_) {
     return close("the other side does not take what is sent to it");
   }
-  if (faults_) faults_->pacer.written(size, now_us(), faults_->on(Direction::kOut));
+  if (faults_) {
+    const Impairment impairment = faults_->on(Direction::kOut);
+    if (impairment.any()) faults_->caught(impairment, Direction::kOut);
+    faults_->pacer.written(size, now_us(), impairment);
+  }
   const char* from = static_cast<const char*>(bytes);
   write_buffer_.insert(write_buffer_.end(), from, from + size);
   if (write_buffer_.size() >= kFlushBytes) {
@@ -236,7 +240,6 @@ void Socket::after(std::uint64_t wait_us, std::function<void()> work) {
 /// How much of what is to be written may go. If not all of it, the rest is asked about again.
 std::size_t Socket::paced_bytes() {
   const Impairment impairment = faults_->on(Direction::kOut);
-  if (impairment.any()) faults_->caught(impairment, Direction::kOut);
   if (impairment.reset) {
     close("reset by an injected fault");
     return 0;
