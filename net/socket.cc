@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -38,6 +39,17 @@ void watch_the_other_side(asio::ip::tcp::socket& socket) {
 
 kj::Exception disconnected(const std::string& why) {
   return KJ_EXCEPTION(DISCONNECTED, "connection closed", why.c_str());
+}
+
+std::uint64_t now_us() {
+  using std::chrono::microseconds;
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(now).count());
+}
+
+void flip_a_bit(char* bytes, std::size_t size, Pacer& pacer) {
+  const std::uint64_t bit = pacer.draw(size * 8);
+  bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
 }
 
 void release_if_large(std::vector<char>& buffer) {
@@ -105,6 +117,7 @@ void Socket::read_more() {
         self->reading_ = false;
         if (!self->open_) return;
         if (error && error != asio::error::eof) return self->close(error.message());
+        if (self->faults_) return self->hold_read(bytes, static_cast<bool>(error));
         self->on_read(bytes, static_cast<bool>(error));
       });
 }
@@ -132,6 +145,11 @@ void Socket::write(const void* bytes, std::size_t size) {
   if (queued_bytes() + size > hard_limit_bytes_) {
     return close("the other side does not take what is sent to it");
   }
+  if (faults_) {
+    const Impairment impairment = faults_->on(Direction::kOut);
+    if (impairment.any()) faults_->caught(impairment, Direction::kOut);
+    faults_->pacer.written(size, now_us(), impairment);
+  }
   const char* from = static_cast<const char*>(bytes);
   write_buffer_.insert(write_buffer_.end(), from, from + size);
   if (write_buffer_.size() >= kFlushBytes) {
@@ -153,7 +171,16 @@ void Socket::schedule_flush() {
 
 void Socket::flush() {
   if (!open_ || !writing_.empty() || write_buffer_.empty()) return;
-  writing_.swap(write_buffer_);
+  if (faults_) {
+    const std::size_t due = paced_bytes();
+    if (!open_ || due == 0) return;
+    const auto end = write_buffer_.begin() + static_cast<std::ptrdiff_t>(due);
+    writing_.assign(write_buffer_.begin(), end);
+    write_buffer_.erase(write_buffer_.begin(), end);
+    if (faults_->on(Direction::kOut).corrupt) flip_a_bit(writing_.data(), due, faults_->pacer);
+  } else {
+    writing_.swap(write_buffer_);
+  }
   ++flushes_;
   asio::async_write(socket_, asio::buffer(writing_),
                     [self = shared_from_this()](const asio::error_code& error, std::size_t) {
@@ -197,6 +224,66 @@ kj::Promise<void> Socket::drained_to(std::size_t bytes) {
 void Socket::shutdown_send() {
   shutdown_wanted_ = true;
   if (open_ && queued_bytes() == 0) on_written();
+}
+
+// ---- Faults ----
+
+void Socket::after(std::uint64_t wait_us, std::function<void()> work) {
+  auto timer = std::make_shared<asio::steady_timer>(socket_.get_executor());
+  timer->expires_after(std::chrono::microseconds(wait_us));
+  timer->async_wait(
+      [self = shared_from_this(), timer, work = std::move(work)](const asio::error_code& error) {
+        if (!error && self->open_) work();
+      });
+}
+
+/// How much of what is to be written may go. If not all of it, the rest is asked about again.
+std::size_t Socket::paced_bytes() {
+  const Impairment impairment = faults_->on(Direction::kOut);
+  if (impairment.reset) {
+    close("reset by an injected fault");
+    return 0;
+  }
+  const std::uint64_t now = now_us();
+  const std::size_t due = faults_->pacer.take_due(now, impairment);
+  const auto again = faults_->pacer.ask_again_us(now);
+  if (again && !flush_awaited_) {
+    flush_awaited_ = true;
+    after(*again - now, [this] {
+      flush_awaited_ = false;
+      flush();
+    });
+  }
+  return due;
+}
+
+/// Nothing more is read until these bytes were handed on: the other side's kernel fills up, as with
+/// a slow path.
+void Socket::hold_read(std::size_t bytes, bool end) {
+  const Impairment impairment = faults_->on(Direction::kIn);
+  if (!impairment.any()) return on_read(bytes, end);
+  faults_->caught(impairment, Direction::kIn);
+  if (impairment.reset) return close("reset by an injected fault");
+  if (impairment.corrupt && bytes > 0) {
+    flip_a_bit(read_buffer_.data() + read_end_, bytes, faults_->pacer);
+  }
+  Pacer once(faults_->pacer.draw(~std::uint64_t{0}));
+  const std::uint64_t now = now_us();
+  once.written(bytes, now, impairment);
+  reading_ = true;
+  release_read(bytes, end, once.due_us());
+}
+
+void Socket::release_read(std::size_t bytes, bool end, std::uint64_t due_us) {
+  constexpr std::uint64_t kLookUs = 5'000;
+  const Impairment impairment = faults_->on(Direction::kIn);
+  const std::uint64_t now = now_us();
+  if (impairment.any() && (impairment.cut || impairment.large_lost || now < due_us)) {
+    after(kLookUs, [this, bytes, end, due_us] { release_read(bytes, end, due_us); });
+    return;
+  }
+  reading_ = false;
+  on_read(bytes, end);
 }
 
 // ---- The end ----

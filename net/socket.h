@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +12,9 @@
 
 #include <kj/async.h>
 #include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+
+#include "net/socket_faults.h"
 
 namespace net {
 
@@ -60,6 +64,8 @@ class Socket : public std::enable_shared_from_this<Socket> {
   }
   /// How often bytes were given to the kernel.
   std::uint64_t flushes() const { return flushes_; }
+  /// From now on bytes meet these faults, both ways. Before anything was written or read.
+  void meet(std::shared_ptr<SocketFaults> faults) { faults_ = std::move(faults); }
   /// Kept until the socket is gone: for counting connections.
   void attach(std::shared_ptr<void> token) { token_ = std::move(token); }
 
@@ -73,6 +79,11 @@ class Socket : public std::enable_shared_from_this<Socket> {
 
   void read_more();
   void on_read(std::size_t bytes, bool end);
+  // While faults are on.
+  void hold_read(std::size_t bytes, bool end);
+  void release_read(std::size_t bytes, bool end, std::uint64_t due_us);
+  std::size_t paced_bytes();
+  void after(std::uint64_t wait_us, std::function<void()> work);
   void schedule_flush();
   void flush();
   void on_written();
@@ -80,6 +91,8 @@ class Socket : public std::enable_shared_from_this<Socket> {
   void make_room();
 
   asio::ip::tcp::socket socket_;
+  std::shared_ptr<SocketFaults> faults_;  // null: there are none
+  bool flush_awaited_ = false;            // by a timer
   std::shared_ptr<void> token_;
   bool open_ = true;
   std::string close_reason_;

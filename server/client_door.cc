@@ -43,7 +43,7 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
     results.setCode(static_cast<std::uint16_t>(status.code()));
     results.setDetail(status.detail());
     if (door_.view_.config->allow_faults) {
-      const auto faults = door_.view_.faults->list();
+      const auto faults = door_.view_.faults->list(fault_peers(door_.view_));
       write_faults(faults, results.initFaults(static_cast<unsigned>(faults.size())));
     }
     return kj::READY_NOW;
@@ -280,7 +280,7 @@ Status ClientDoor::switch_fault(schema::Holdfast::FaultParams::Reader params) {
   }
   const std::uint64_t for_ms =
       params.getForMs() == 0 ? base::FaultSwitch::kForever : params.getForMs();
-  const Status status = view_.faults->set(name, parameters, for_ms);
+  const Status status = view_.faults->set(name, parameters, for_ms, fault_peers(view_));
   if (status.is_ok()) {
     view_.lines->write(
         LogLevel::kWarn, "fault injected",

@@ -2,44 +2,98 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 
 namespace server {
 namespace {
 
 using base::Code;
 using base::Status;
+using net::Direction;
+using net::LinkFault;
 
-/// "100ms" or "2s".
-std::optional<std::uint64_t> parse_ms(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number > 1'000'000) return std::nullopt;
-  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  if (unit == "ms") return number;
-  if (unit == "s") return number * 1000;
-  return std::nullopt;
+Status wrong(const std::string& why) {
+  return {Code::kInvalidArgument, why};
 }
 
-std::string show_ms(std::uint64_t ms) {
-  return std::to_string(ms) + "ms";
+std::string name_of(base::MemberId id, const FaultPeers& peers) {
+  for (const auto& [name, its_id] : peers) {
+    if (its_id == id) return name;
+  }
+  return base::to_hex(id.value);
 }
 
 }  // namespace
 
-FaultPlane::FaultPlane()
-    : kinds_{
-          {"hang-log-sync", "syncs of the log do not return", &storage_.log.hang_sync},
-          {"slow-log-sync", "each sync of the log takes longer", &storage_.log.slow_sync, "delay",
-           1, 100, 60'000},
-          {"fail-log-sync", "syncs of the log fail with EIO", &storage_.log.fail_sync},
-          {"fail-log-write", "writes to the log fail with EIO", &storage_.log.fail_write},
-          {"hang-state-sync", "syncs of the state do not return", &storage_.state.hang_sync},
-          {"slow-state-sync", "each sync of the state takes longer", &storage_.state.slow_sync,
-           "delay", 1, 100, 60'000},
-          {"fail-state-sync", "syncs of the state fail with EIO", &storage_.state.fail_sync},
-          {"fail-state-write", "writes to the state fail with EIO", &storage_.state.fail_write},
-      } {}
+FaultPlane::FaultPlane() : kinds_(kinds(storage_)) {}
+
+std::vector<FaultPlane::Kind> FaultPlane::kinds(storage::StorageFaults& storage) {
+  const auto volume = [](std::string_view name, std::string_view what, base::FaultSwitch& one) {
+    return Kind{.name = name, .what = what, .switched = &one};
+  };
+  const auto slow = [](std::string_view name, std::string_view what, base::FaultSwitch& one) {
+    return Kind{.name = name,
+                .what = what,
+                .switched = &one,
+                .unit = Unit::kMilliseconds,
+                .strength = "delay",
+                .low = 1,
+                .usual = 100,
+                .high = 60'000};
+  };
+  const auto link = [](std::string_view name, std::string_view what, LinkFault fault) {
+    return Kind{.name = name, .what = what, .link = fault};
+  };
+  Kind delay = link("slow-link", "what is sent takes so long, and up to half as much more",
+                    LinkFault::kDelay);
+  delay.unit = Unit::kMilliseconds;
+  delay.strength = "delay", delay.low = 1, delay.usual = 100, delay.high = 60'000;
+  Kind loss = link("lossy-link", "packets are lost: TCP stalls and sends again", LinkFault::kLoss);
+  loss.unit = Unit::kPercent;
+  loss.strength = "loss", loss.low = 1, loss.usual = 30, loss.high = 99;
+  Kind rate = link("narrow-link", "so many bytes pass in a second", LinkFault::kRate);
+  rate.unit = Unit::kBytesPerSecond;
+  rate.strength = "rate", rate.low = 100, rate.usual = 10'000, rate.high = 1'000'000'000;
+  return {volume("hang-log-sync", "syncs of the log do not return", storage.log.hang_sync),
+          slow("slow-log-sync", "each sync of the log takes longer", storage.log.slow_sync),
+          volume("fail-log-sync", "syncs of the log fail with EIO", storage.log.fail_sync),
+          volume("fail-log-write", "writes to the log fail with EIO", storage.log.fail_write),
+          volume("hang-state-sync", "syncs of the state do not return", storage.state.hang_sync),
+          slow("slow-state-sync", "each sync of the state takes longer", storage.state.slow_sync),
+          volume("fail-state-sync", "syncs of the state fail with EIO", storage.state.fail_sync),
+          volume("fail-state-write", "writes to the state fail with EIO", storage.state.fail_write),
+          link("cut-link", "nothing passes, and nobody is told", LinkFault::kCut),
+          link("reset-link", "connections break", LinkFault::kReset),
+          delay,
+          loss,
+          rate,
+          link("drop-large", "packets above 1400 bytes are lost", LinkFault::kLargeLost),
+          link("corrupt-link", "a bit flips now and then", LinkFault::kCorrupt)};
+}
+
+std::optional<std::uint64_t> FaultPlane::parse(Unit unit, std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || number > 1'000'000'000) return std::nullopt;
+  const std::string_view suffix = text.substr(static_cast<std::size_t>(end - text.data()));
+  if (unit == Unit::kMilliseconds) {
+    if (suffix == "ms") return number;
+    if (suffix == "s") return number * 1000;
+  } else if (unit == Unit::kPercent) {
+    if (suffix == "%") return number;
+  } else if (unit == Unit::kBytesPerSecond) {
+    if (suffix == "B/s") return number;
+    if (suffix == "kB/s") return number * 1000;
+    if (suffix == "MB/s") return number * 1'000'000;
+  }
+  return std::nullopt;
+}
+
+std::string FaultPlane::show(const Kind& kind, std::uint64_t strength) {
+  if (kind.unit == Unit::kNone) return "";
+  constexpr std::string_view kSuffixes[] = {"", "ms", "%", "B/s"};
+  return std::string(kind.strength) + "=" + std::to_string(strength) +
+         std::string(kSuffixes[static_cast<std::size_t>(kind.unit)]);
+}
 
 const FaultPlane::Kind* FaultPlane::find(std::string_view name) const {
   const auto at = std::find_if(kinds_.begin(), kinds_.end(),
@@ -50,53 +104,104 @@ const FaultPlane::Kind* FaultPlane::find(std::string_view name) const {
 Status FaultPlane::unknown(std::string_view name) const {
   std::string text = "no fault is named '" + std::string(name) + "'; there are";
   for (const Kind& kind : kinds_) text += " " + std::string(kind.name);
-  return {Code::kInvalidArgument, text};
+  return wrong(text);
+}
+
+Status FaultPlane::understand(const Kind& kind, const FaultParameter& parameter,
+                              const FaultPeers& peers, Wish& wish) const {
+  const auto& [key, text] = parameter;
+  if (kind.unit != Unit::kNone && key == kind.strength) {
+    const auto value = parse(kind.unit, text);
+    if (!value || *value < kind.low || *value > kind.high) {
+      return wrong(key + "=" + text + " is not within " + show(kind, kind.low) + " and " +
+                   show(kind, kind.high));
+    }
+    wish.strength = *value;
+    return Status::ok();
+  }
+  if (kind.switched == nullptr && key == "peer") {
+    for (const auto& peer : peers) {
+      if (text == "all" || text == peer.first) wish.peers.push_back(peer);
+    }
+    if (!wish.peers.empty()) return Status::ok();
+    std::string all;
+    for (const auto& peer : peers) all += " " + peer.first;
+    return wrong("no peer is named '" + text + "'; there are all" + all);
+  }
+  if (kind.switched == nullptr && key == "direction") {
+    wish.out = text == "out" || text == "both";
+    wish.in = text == "in" || text == "both";
+    if (wish.out || wish.in) return Status::ok();
+    return wrong("direction=" + text + " is not out, in or both");
+  }
+  std::string has = kind.switched == nullptr ? " peer direction" : "";
+  if (kind.unit != Unit::kNone) has += " " + std::string(kind.strength);
+  return wrong(std::string(kind.name) + " has no parameter '" + key + "'" +
+               (has.empty() ? "" : "; it has" + has));
 }
 
 Status FaultPlane::set(std::string_view name, const std::vector<FaultParameter>& parameters,
-                       std::uint64_t for_ms) {
+                       std::uint64_t for_ms, const FaultPeers& peers) {
   const Kind* kind = find(name);
   if (kind == nullptr) return unknown(name);
-  std::uint64_t strength = kind->default_ms;
-  for (const auto& [key, text] : parameters) {
-    if (kind->parameter.empty() || key != kind->parameter) {
-      return {Code::kInvalidArgument,
-              std::string(name) + " has no parameter '" + key + "'" +
-                  (kind->parameter.empty() ? "" : ", but " + std::string(kind->parameter))};
-    }
-    const auto value = parse_ms(text);
-    if (!value || *value < kind->low_ms || *value > kind->high_ms) {
-      return {Code::kInvalidArgument, key + "=" + text + " is not a duration from " +
-                                          show_ms(kind->low_ms) + " to " + show_ms(kind->high_ms)};
-    }
-    strength = *value;
+  Wish wish;
+  wish.strength = kind->usual;
+  for (const FaultParameter& each : parameters) {
+    if (Status status = understand(*kind, each, peers, wish); !status.is_ok()) return status;
   }
-  kind->switched->set(strength, for_ms);
+  if (kind->switched != nullptr) {
+    kind->switched->set(wish.strength, for_ms);
+    return Status::ok();
+  }
+  if (wish.peers.empty()) {
+    return wrong(std::string(name) + " needs peer=NAME, or peer=all");
+  }
+  for (const auto& [peer, id] : wish.peers) {
+    if (wish.out) links_.set(kind->link, id, Direction::kOut, wish.strength, for_ms);
+    if (wish.in) links_.set(kind->link, id, Direction::kIn, wish.strength, for_ms);
+  }
   return Status::ok();
 }
 
 Status FaultPlane::clear(std::string_view name) {
   if (!name.empty() && find(name) == nullptr) return unknown(name);
   for (const Kind& kind : kinds_) {
-    if (name.empty() || kind.name == name) kind.switched->clear();
+    if (!name.empty() && kind.name != name) continue;
+    if (kind.switched != nullptr) {
+      kind.switched->clear();
+    } else {
+      links_.clear(kind.link);
+    }
   }
   return Status::ok();
 }
 
-std::vector<FaultState> FaultPlane::list() const {
+void FaultPlane::list_links(const Kind& kind, const FaultPeers& peers,
+                            std::vector<FaultState>& to) const {
+  const std::size_t before = to.size();
+  for (const net::LinkFaults::State& each : links_.list()) {
+    if (each.fault != kind.link) continue;
+    std::string parameter = "peer=" + name_of(each.peer, peers) +
+                            " direction=" + (each.direction == Direction::kOut ? "out" : "in");
+    const bool on = each.left_ms > 0;
+    if (kind.unit != Unit::kNone) parameter += " " + show(kind, on ? each.strength : kind.usual);
+    to.push_back({kind.name, kind.what, std::move(parameter), on, each.left_ms, each.hits});
+  }
+  if (to.size() == before) {
+    to.push_back({kind.name, kind.what, show(kind, kind.usual), false, 0, 0});
+  }
+}
+
+std::vector<FaultState> FaultPlane::list(const FaultPeers& peers) const {
   std::vector<FaultState> states;
   for (const Kind& kind : kinds_) {
-    FaultState state;
-    state.name = kind.name;
-    state.what = kind.what;
-    state.on = kind.switched->on();
-    state.left_ms = kind.switched->left_ms();
-    state.hits = kind.switched->hits();
-    if (!kind.parameter.empty()) {
-      const std::uint64_t ms = state.on ? kind.switched->strength() : kind.default_ms;
-      state.parameter = std::string(kind.parameter) + "=" + show_ms(ms);
+    if (kind.switched == nullptr) {
+      list_links(kind, peers, states);
+      continue;
     }
-    states.push_back(std::move(state));
+    const bool on = kind.switched->on();
+    states.push_back({kind.name, kind.what, show(kind, on ? kind.switched->strength() : kind.usual),
+                      on, kind.switched->left_ms(), kind.switched->hits()});
   }
   return states;
 }

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/fault_switch.h"
+#include "base/ids.h"
 #include "base/status.h"
+#include "net/link_faults.h"
 #include "storage/faults.h"
 
 namespace server {
@@ -17,7 +20,10 @@ namespace server {
 /// As somebody wrote it: "delay" and "100ms".
 using FaultParameter = std::pair<std::string, std::string>;
 
-/// One fault as it is now.
+/// The other members, by name.
+using FaultPeers = std::vector<std::pair<std::string, base::MemberId>>;
+
+/// One fault as it is now; of a fault of links one for each link that it is on.
 struct FaultState {
   std::string_view name;
   std::string_view what;  // what it does, for people
@@ -34,29 +40,48 @@ class FaultPlane {
   FaultPlane(const FaultPlane&) = delete;
   FaultPlane& operator=(const FaultPlane&) = delete;
 
-  /// On from now on, for `for_ms` (FaultSwitch::kForever: until it is cleared). A parameter that is
-  /// not given has its default. Errors: kInvalidArgument, naming what is wrong and what would do.
+  /// On from now on, for `for_ms` (FaultSwitch::kForever: until it is cleared). A strength that is
+  /// not given has its default; a link needs peer=NAME or peer=all, and is meant in both directions
+  /// unless direction=out or in. Errors: kInvalidArgument, naming what is wrong and what would do.
   base::Status set(std::string_view name, const std::vector<FaultParameter>& parameters,
-                   std::uint64_t for_ms);
+                   std::uint64_t for_ms, const FaultPeers& peers);
   /// Empty: every fault. Errors: kInvalidArgument (no such fault).
   base::Status clear(std::string_view name);
-  std::vector<FaultState> list() const;
+  std::vector<FaultState> list(const FaultPeers& peers) const;
 
   storage::StorageFaults& storage() { return storage_; }
+  net::LinkFaults& links() { return links_; }
 
  private:
-  /// What one fault is. `parameter` is empty if it has no strength.
+  enum class Unit : std::uint8_t { kNone, kMilliseconds, kPercent, kBytesPerSecond };
+  /// What one fault is. Without a unit it has no strength.
   struct Kind {
     std::string_view name;
     std::string_view what;
-    base::FaultSwitch* switched;
-    std::string_view parameter = {};
-    std::uint64_t low_ms = 0, default_ms = 0, high_ms = 0;
+    base::FaultSwitch* switched = nullptr;  // of a volume; null: of links
+    net::LinkFault link = net::LinkFault::kCut;
+    Unit unit = Unit::kNone;
+    std::string_view strength = {};
+    std::uint64_t low = 0, usual = 0, high = 0;
   };
+  /// What was asked for.
+  struct Wish {
+    std::uint64_t strength = 0;
+    FaultPeers peers;
+    bool out = true, in = true;
+  };
+
+  static std::vector<Kind> kinds(storage::StorageFaults& storage);
+  static std::string show(const Kind& kind, std::uint64_t strength);
+  static std::optional<std::uint64_t> parse(Unit unit, std::string_view text);
   const Kind* find(std::string_view name) const;
   base::Status unknown(std::string_view name) const;
+  base::Status understand(const Kind& kind, const FaultParameter& parameter,
+                          const FaultPeers& peers, Wish& wish) const;
+  void list_links(const Kind& kind, const FaultPeers& peers, std::vector<FaultState>& to) const;
 
   storage::StorageFaults storage_;
+  net::LinkFaults links_;
   const std::vector<Kind> kinds_;
 };
 

@@ -35,7 +35,7 @@ net::peer::LinksOptions links_options(const Config& config, std::uint64_t seed) 
 }
 
 LoopOptions loop_options(const Config& config, const storage::LogStore& log,
-                         raft::Recovered recovered, kv::Position position) {
+                         raft::Recovered recovered, kv::Position position, FaultPlane& faults) {
   LoopOptions options;
   options.replica.cluster = config.cluster;
   options.replica.tick_ms = config.tick_ms();
@@ -44,6 +44,7 @@ LoopOptions loop_options(const Config& config, const storage::LogStore& log,
   options.recovered = std::move(recovered);
   options.position = std::move(position);
   options.links = links_options(config, options.core.seed);
+  if (config.allow_faults) options.links.faults = &faults.links();
   return options;
 }
 
@@ -129,7 +130,7 @@ Node::Impl::Impl(const Config& config, LogSink& lines, End end, std::unique_ptr<
           directory_->log(), [this] { return apply_.begin_install(); },
           [this](auto events) { loop_.post(std::move(events)); },
           [this](const Status& status) { watchdog_.fatal(status); }, stamps_.disk, lines),
-      loop_(loop_options(config, directory_->log(), std::move(recovered), position_), loop_peers()),
+      loop_(loop_options(config, directory_->log(), std::move(recovered), position_, *faults_), loop_peers()),
       door_(DoorOptions(), view(), stamps_.door,
             [this](std::vector<ClientRequest>&& requests, std::size_t size_bytes) {
               return loop_.try_request(std::move(requests), size_bytes);

@@ -154,6 +154,14 @@ Header header_of(const NodeView& view) {
           .hash = position.hash};
 }
 
+FaultPeers fault_peers(const NodeView& view) {
+  FaultPeers peers;
+  for (const raft::PeerStatus& peer : view.board->read()->replica.core.peers) {
+    peers.emplace_back(known_member(view, peer.id).name, peer.id);
+  }
+  return peers;
+}
+
 void write_faults(const std::vector<FaultState>& faults, capnp::List<schema::Fault>::Builder to) {
   for (unsigned i = 0; i < to.size(); ++i) {
     const FaultState& fault = faults[i];
@@ -187,7 +195,7 @@ void write_status(const NodeView& view, const std::string& http_address,
   auto peers = to.initPeers(static_cast<unsigned>(replica.core.peers.size()));
   for (unsigned i = 0; i < peers.size(); ++i) write_peer(replica.core.peers[i], view, peers[i]);
   if (view.config->allow_faults) {
-    const auto faults = view.faults->list();
+    const auto faults = view.faults->list(fault_peers(view));
     write_faults(faults, to.initFaults(static_cast<unsigned>(faults.size())));
   }
 }

@@ -18,6 +18,8 @@ std::size_t write_outcome(const RequestOutcome& outcome, const NodeView& view,
 void write_header(const Header& header, schema::Header::Builder to);
 void write_status(const NodeView& view, const std::string& http_address,
                   schema::MemberStatus::Builder to);
+/// The other members of the configuration, for faults of links.
+FaultPeers fault_peers(const NodeView& view);
 void write_faults(const std::vector<FaultState>& faults, capnp::List<schema::Fault>::Builder to);
 /// The header of an answer that the door gives by itself.
 Header header_of(const NodeView& view);

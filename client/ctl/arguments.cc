@@ -158,6 +158,22 @@ void add_playground(CLI::App& app, Raw& raw, Arguments& to) {
   with_node("slow-disk", Action::kSlowDisk, "let each of the node's log syncs take longer")
       ->add_option("--delay", p.delay, "by so much (default 100ms)");
   with_node("fail-disk", Action::kFailDisk, "let the node's log syncs fail: its process ends");
+  const auto with_link = [&](const char* name, Action action, const char* text) {
+    auto* sub = with_node(name, action, text);
+    sub->add_option("OTHER", p.other, "the other node")->required();
+    sub->add_flag("--one-way", p.one_way, "only what NODE sends to OTHER");
+    return sub;
+  };
+  with_link("cut", Action::kCut, "cut the link between two nodes, without telling them");
+  with_link("slow-link", Action::kSlowLink, "let the link between two nodes be slow")
+      ->add_option("--delay", p.delay, "each way (default 100ms)");
+  with_node("isolate", Action::kIsolate, "cut a node off from all others")
+      ->add_flag("--one-way", p.one_way, "only what it sends");
+  with_node("lossy", Action::kLossy, "let a node's links lose packets")
+      ->add_option("--loss", p.loss, "so many (default 30%)");
+  add_action(*playground, to, "partition", Action::kPartition, "cut groups of nodes apart")
+      ->add_option("GROUPS", p.groups, "n1,n2/n3; whoever is not named is alone")
+      ->required();
   auto* heal = add_action(*playground, to, "heal", Action::kHeal,
                           "end faults and pauses, of one node or of all");
   heal->add_option("NODE", p.node, "n1, 1 or leader; none: all");

@@ -67,13 +67,22 @@ struct PlaygroundArguments {
     kHangDisk,
     kSlowDisk,
     kFailDisk,
+    kCut,
+    kIsolate,
+    kPartition,
+    kSlowLink,
+    kLossy,
     kHeal,
     kLogs,
     kDown
   };
   Action action = Action::kUp;
   std::string tag = "default";
-  std::string delay;        // kSlowDisk: "200ms"; empty: the fault's default
+  std::string delay;        // of a slow disk or link: "200ms"; empty: the fault's default
+  std::string loss;         // of a lossy link: "30%"; likewise
+  std::string other;        // the other end of a link, as `node`
+  std::string groups;       // "n1,n2/n3"
+  bool one_way = false;     // only what `node` sends
   std::string node;         // "n1", "1" or "leader"; empty: all, where the action allows it
   std::uint32_t nodes = 0;  // 0: as the data has, else 3
   bool detach = false;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "net/peer/codec.h"
+#include "net/socket.h"
 
 namespace net::peer {
 namespace {
@@ -31,7 +32,21 @@ Link::Link(Loop& loop, const LinksOptions& options, const PeerAddress& peer,
 
 Link::~Link() noexcept(false) = default;
 
+/// As of a dial whose packets, or whose answers, go nowhere.
+bool Link::unreachable() const {
+  LinkFaults* faults = options_.faults;
+  return faults != nullptr && faults->any() &&
+         (faults->on(peer_.id, Direction::kOut).cut || faults->on(peer_.id, Direction::kIn).cut);
+}
+
 void Link::dial() {
+  if (unreachable()) {
+    watch_ = loop_.timer()
+                 .afterDelay(options_.dial_timeout_ms * kj::MILLISECONDS)
+                 .then([this] { lost(); })
+                 .eagerlyEvaluate(nullptr);
+    return;
+  }
   watch_ = net::dial(loop_, peer_.address, options_.dial_timeout_ms)
                .then([this](std::shared_ptr<Socket> socket) { connected(std::move(socket)); })
                .catch_([this](kj::Exception&&) { lost(); })
@@ -39,6 +54,9 @@ void Link::dial() {
 }
 
 void Link::connected(std::shared_ptr<Socket> socket) {
+  if (options_.faults != nullptr) {
+    socket->meet(std::make_shared<SocketFaults>(*options_.faults, peer_.id, random_.next()));
+  }
   rpc_ = RpcClient::make(loop_, std::move(socket), options_.limits);
   client_ = rpc_->bootstrap().castAs<schema::Peer>();
   ++connection_;
@@ -105,7 +123,20 @@ bool Link::send(const raft::Message& message) {
   return true;
 }
 
+/// Also a connection on which nothing is sent.
+bool Link::reset_by_fault() {
+  LinkFaults* faults = options_.faults;
+  if (faults == nullptr || !faults->any() || rpc_ == nullptr) return false;
+  for (const Direction each : {Direction::kOut, Direction::kIn}) {
+    if (!faults->on(peer_.id, each).reset) continue;
+    faults->hit(LinkFault::kReset, peer_.id, each);
+    return true;
+  }
+  return false;
+}
+
 void Link::check() {
+  if (reset_by_fault()) return lost();
   if (rpc_ == nullptr || (is_up_ && under_way_bytes_ == 0)) {
     unanswered_checks_ = 0;
   } else if (++unanswered_checks_ > options_.silent_ms / kCheckMs) {

@@ -38,6 +38,8 @@ class Link : private kj::TaskSet::ErrorHandler {
 
  private:
   void dial();
+  bool unreachable() const;
+  bool reset_by_fault();
   void connected(std::shared_ptr<Socket> socket);
   void answered();
   void lost();

@@ -112,18 +112,32 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
 
   class Door final : public schema::Peer::Server {
    public:
-    explicit Door(TcpLinks& links) : links_(links) {}
+    Door(TcpLinks& links, std::shared_ptr<SocketFaults> faults)
+        : links_(links), faults_(std::move(faults)) {}
     kj::Promise<void> deliver(DeliverContext context) override {
-      links_.deliver(context.getParams().getEnvelope());
+      const auto envelope = context.getParams().getEnvelope();
+      if (faults_ != nullptr) {
+        faults_->identified(base::MemberId(envelope.getFrom()));
+        // It was read only to learn whose it is.
+        if (faults_->on(Direction::kIn).cut) return kj::READY_NOW;
+      }
+      links_.deliver(envelope);
       return kj::READY_NOW;
     }
 
    private:
     TcpLinks& links_;
+    const std::shared_ptr<SocketFaults> faults_;  // null: there are none
   };
 
   void accept(std::shared_ptr<Socket> socket) {
-    incoming_.add(serve_rpc(loop_, std::move(socket), kj::heap<Door>(*this), options_.limits));
+    std::shared_ptr<SocketFaults> faults;
+    if (options_.faults != nullptr) {
+      faults = std::make_shared<SocketFaults>(*options_.faults, base::MemberId(), ++links_);
+      socket->meet(faults);
+    }
+    incoming_.add(serve_rpc(loop_, std::move(socket), kj::heap<Door>(*this, std::move(faults)),
+                            options_.limits));
   }
   kj::Promise<void> check_again() {
     return loop_.timer().afterDelay(Link::kCheckMs * kj::MILLISECONDS).then([this] {

@@ -10,6 +10,7 @@
 
 #include "base/ids.h"
 #include "net/connection.h"
+#include "net/link_faults.h"
 #include "net/loop.h"
 #include "raft/message.h"
 
@@ -33,6 +34,7 @@ struct LinksOptions {
   std::uint32_t backoff_ms = 20;   // doubles to backoff_max_ms, with jitter
   std::uint32_t backoff_max_ms = 500;
   std::uint64_t seed = 1;
+  LinkFaults* faults = nullptr;  // outlives the links; null: none
   ConnectionLimits limits = {.message_bytes = 16 << 20};
 };
 

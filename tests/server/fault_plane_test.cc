@@ -9,69 +9,107 @@ namespace server {
 namespace {
 
 constexpr std::uint64_t kForever = base::FaultSwitch::kForever;
+using net::Direction;
 
-FaultState find(const FaultPlane& plane, std::string_view name) {
-  const auto states = plane.list();
-  const auto at = std::find_if(states.begin(), states.end(),
-                               [&](const FaultState& each) { return each.name == name; });
-  return at == states.end() ? FaultState() : *at;
-}
+class FaultPlaneTest : public ::testing::Test {
+ protected:
+  base::Status set(std::string_view name, const std::vector<FaultParameter>& parameters = {},
+                   std::uint64_t for_ms = kForever) {
+    return plane_.set(name, parameters, for_ms, peers_);
+  }
+  std::vector<FaultState> all(std::string_view name) const {
+    std::vector<FaultState> found;
+    for (const FaultState& each : plane_.list(peers_)) {
+      if (each.name == name) found.push_back(each);
+    }
+    return found;
+  }
+  FaultState one(std::string_view name) const { return all(name).at(0); }
+  static bool of_links(std::string_view name) {
+    return name.ends_with("-link") || name == "drop-large";
+  }
 
-TEST(FaultPlane, EachIsSetListedAndCleared) {
-  FaultPlane plane;
-  for (const FaultState& each : plane.list()) {
+  const FaultPeers peers_ = {{"n2", base::MemberId(2)}, {"n3", base::MemberId(3)}};
+  FaultPlane plane_;
+};
+
+TEST_F(FaultPlaneTest, EachIsSetListedAndCleared) {
+  for (const FaultState& each : plane_.list(peers_)) {
     EXPECT_FALSE(each.on);
     EXPECT_FALSE(each.what.empty());
-    ASSERT_TRUE(plane.set(each.name, {}, kForever).is_ok()) << each.name;
-    EXPECT_TRUE(find(plane, each.name).on) << each.name;
-    for (const FaultState& other : plane.list()) EXPECT_EQ(other.on, other.name == each.name);
-    ASSERT_TRUE(plane.clear(each.name).is_ok());
-    EXPECT_FALSE(find(plane, each.name).on);
+    std::vector<FaultParameter> parameters;
+    if (of_links(each.name)) parameters = {{"peer", "n2"}, {"direction", "out"}};
+    ASSERT_TRUE(set(each.name, parameters).is_ok()) << each.name;
+    for (const FaultState& other : plane_.list(peers_))
+      EXPECT_EQ(other.on, other.name == each.name);
+    ASSERT_TRUE(plane_.clear(each.name).is_ok());
+    EXPECT_FALSE(one(each.name).on);
   }
 }
 
-TEST(FaultPlane, ClearWithoutANameEndsAll) {
-  FaultPlane plane;
-  for (const FaultState& each : plane.list()) (void)plane.set(each.name, {}, kForever);
-  ASSERT_TRUE(plane.clear("").is_ok());
-  for (const FaultState& each : plane.list()) EXPECT_FALSE(each.on) << each.name;
+TEST_F(FaultPlaneTest, ClearWithoutANameEndsAll) {
+  for (const FaultState& each : plane_.list(peers_)) (void)set(each.name, {});
+  ASSERT_TRUE(set("cut-link", {{"peer", "all"}}).is_ok());
+  EXPECT_TRUE(plane_.links().any());
+  ASSERT_TRUE(plane_.clear("").is_ok());
+  for (const FaultState& each : plane_.list(peers_)) EXPECT_FALSE(each.on) << each.name;
+  EXPECT_FALSE(plane_.links().any());
 }
 
-TEST(FaultPlane, AStrengthHasADefaultAndBounds) {
-  FaultPlane plane;
-  EXPECT_EQ(find(plane, "slow-log-sync").parameter, "delay=100ms");
-  ASSERT_TRUE(plane.set("slow-log-sync", {{"delay", "2s"}}, kForever).is_ok());
-  EXPECT_EQ(find(plane, "slow-log-sync").parameter, "delay=2000ms");
-  EXPECT_EQ(plane.storage().log.slow_sync.strength(), 2000u);
+TEST_F(FaultPlaneTest, AStrengthHasADefaultAndBounds) {
+  EXPECT_EQ(one("slow-log-sync").parameter, "delay=100ms");
+  ASSERT_TRUE(set("slow-log-sync", {{"delay", "2s"}}).is_ok());
+  EXPECT_EQ(one("slow-log-sync").parameter, "delay=2000ms");
+  EXPECT_EQ(plane_.storage().log.slow_sync.strength(), 2000u);
   for (const char* wrong : {"", "5", "0ms", "61s", "-5ms", "1h", "99999999999999999999ms", "ms"}) {
-    const base::Status status = plane.set("slow-log-sync", {{"delay", wrong}}, kForever);
+    const base::Status status = set("slow-log-sync", {{"delay", wrong}});
     EXPECT_EQ(status.code(), base::Code::kInvalidArgument) << wrong;
-    EXPECT_NE(status.detail().find("from 1ms to 60000ms"), std::string::npos) << status.detail();
+    EXPECT_NE(status.detail().find("1ms and delay=60000ms"), std::string::npos) << status.detail();
   }
-  EXPECT_EQ(plane.storage().log.slow_sync.strength(), 2000u) << "as it was";
+  EXPECT_EQ(plane_.storage().log.slow_sync.strength(), 2000u) << "as it was";
 }
 
-TEST(FaultPlane, WhatIsNotThereIsNamed) {
-  FaultPlane plane;
-  const base::Status name = plane.set("hang-everything", {}, kForever);
-  EXPECT_EQ(name.code(), base::Code::kInvalidArgument);
-  EXPECT_NE(name.detail().find("hang-log-sync"), std::string::npos) << "says what there is";
-  EXPECT_EQ(plane.clear("hang-everything").code(), base::Code::kInvalidArgument);
-  EXPECT_NE(plane.set("hang-log-sync", {{"delay", "1s"}}, kForever).detail().find("'delay'"),
-            std::string::npos);
-  EXPECT_NE(plane.set("slow-log-sync", {{"lag", "1s"}}, kForever).detail().find("but delay"),
-            std::string::npos);
-  for (const FaultState& each : plane.list()) EXPECT_FALSE(each.on) << each.name;
+TEST_F(FaultPlaneTest, ALinkIsOfAPeerAndADirection) {
+  ASSERT_TRUE(set("slow-link", {{"peer", "n3"}, {"direction", "in"}, {"delay", "50ms"}}).is_ok());
+  EXPECT_EQ(plane_.links().on(base::MemberId(3), Direction::kIn).delay_ms, 50u);
+  EXPECT_FALSE(plane_.links().on(base::MemberId(3), Direction::kOut).any());
+  EXPECT_FALSE(plane_.links().on(base::MemberId(2), Direction::kIn).any());
+  ASSERT_EQ(all("slow-link").size(), 1u);
+  EXPECT_EQ(one("slow-link").parameter, "peer=n3 direction=in delay=50ms");
+  ASSERT_TRUE(set("lossy-link", {{"peer", "all"}, {"loss", "5%"}}).is_ok());
+  EXPECT_EQ(all("lossy-link").size(), 4u) << "two peers, both directions";
+  ASSERT_TRUE(set("narrow-link", {{"peer", "n2"}, {"rate", "20kB/s"}}).is_ok());
+  EXPECT_EQ(plane_.links().on(base::MemberId(2), Direction::kOut).rate_bytes_s, 20'000u);
+  EXPECT_EQ(plane_.links().on(base::MemberId(2), Direction::kOut).loss_percent, 5u) << "both";
 }
 
-TEST(FaultPlane, EndsByItself) {
-  FaultPlane plane;
-  ASSERT_TRUE(plane.set("hang-log-sync", {}, 60'000).is_ok());
-  EXPECT_TRUE(find(plane, "hang-log-sync").on);
-  EXPECT_GT(find(plane, "hang-log-sync").left_ms, 50'000u);
-  ASSERT_TRUE(plane.set("hang-log-sync", {}, 0).is_ok());
-  EXPECT_FALSE(find(plane, "hang-log-sync").on);
-  EXPECT_EQ(find(plane, "hang-log-sync").left_ms, 0u);
+TEST_F(FaultPlaneTest, WhatIsNotThereIsNamed) {
+  const auto detail = [&](std::string_view name, const std::vector<FaultParameter>& parameters) {
+    const base::Status status = set(name, parameters);
+    EXPECT_EQ(status.code(), base::Code::kInvalidArgument);
+    return status.detail();
+  };
+  EXPECT_NE(detail("hang-everything", {}).find("hang-log-sync"), std::string::npos);
+  EXPECT_EQ(plane_.clear("hang-everything").code(), base::Code::kInvalidArgument);
+  EXPECT_NE(detail("hang-log-sync", {{"delay", "1s"}}).find("'delay'"), std::string::npos);
+  EXPECT_NE(detail("hang-log-sync", {{"peer", "n2"}}).find("'peer'"), std::string::npos);
+  EXPECT_NE(detail("slow-log-sync", {{"lag", "1s"}}).find("it has delay"), std::string::npos);
+  EXPECT_NE(detail("cut-link", {}).find("peer=NAME"), std::string::npos);
+  EXPECT_NE(detail("cut-link", {{"peer", "n9"}}).find("all n2 n3"), std::string::npos);
+  EXPECT_NE(detail("cut-link", {{"peer", "n2"}, {"direction", "up"}}).find("out, in or both"),
+            std::string::npos);
+  for (const FaultState& each : plane_.list(peers_)) EXPECT_FALSE(each.on) << each.name;
+}
+
+TEST_F(FaultPlaneTest, EndsByItself) {
+  ASSERT_TRUE(set("hang-log-sync", {}, 60'000).is_ok());
+  EXPECT_TRUE(one("hang-log-sync").on);
+  EXPECT_GT(one("hang-log-sync").left_ms, 50'000u);
+  ASSERT_TRUE(set("hang-log-sync", {}, 0).is_ok());
+  EXPECT_FALSE(one("hang-log-sync").on);
+  EXPECT_EQ(one("hang-log-sync").left_ms, 0u);
+  ASSERT_TRUE(set("cut-link", {{"peer", "n2"}}, 0).is_ok());
+  EXPECT_FALSE(plane_.links().on(base::MemberId(2), Direction::kOut).any());
 }
 
 }  // namespace

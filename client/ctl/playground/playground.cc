@@ -14,6 +14,7 @@
 #include "client/ctl/commands.h"
 #include "client/ctl/faults.h"
 #include "client/ctl/playground/control.h"
+#include "client/ctl/playground/injections.h"
 
 namespace client::ctl::playground {
 namespace {
@@ -91,17 +92,19 @@ int change(const Place& place, const char* verb, const std::string& name) {
   return place.done(name + (action == "pause" ? " is paused" : " goes on"));
 }
 
-int inject(const Place& place, const std::string& name, const std::string& fault,
-           const std::string& words) {
-  FaultChange change;
-  change.kind = FaultChange::Kind::kSet;
-  change.name = fault;
-  if (!place.arguments.playground.delay.empty()) {
-    change.parameters.emplace_back("delay", place.arguments.playground.delay);
+int inject(const Place& place) {
+  const PlaygroundArguments& how = place.arguments.playground;
+  std::vector<std::string> nodes;
+  for (const Node& node : place.state.nodes) nodes.push_back(node.name);
+  const auto wanted =
+      injections(how, nodes, [&](const std::string& name) { return resolve(place.state, name); });
+  if (!wanted.is_ok()) return place.failed(wanted.status());
+  for (const Injection& each : wanted.value()) {
+    auto faults = change_faults(place.node(each.node).endpoint(), each.change, kMemberMs);
+    if (!faults.is_ok()) return place.failed(faults.status());
   }
-  auto faults = change_faults(place.node(name).endpoint(), change, kMemberMs);
-  if (!faults.is_ok()) return place.failed(faults.status());
-  return place.done(name + ": " + words);
+  const bool one = how.action != Action::kPartition;
+  return place.done((one ? wanted.value().front().node : how.groups) + ": " + words(how));
 }
 
 base::Status heal_node(const Place& place, const Node& node) {
@@ -223,6 +226,19 @@ int act(const Place& place) {
   if (how.action == Action::kEnv) return print_env(place);
   if (how.action == Action::kStatus) return print_status(place);
   if (how.action == Action::kHeal && how.node.empty()) return heal(place, "");
+  switch (how.action) {
+    case Action::kHangDisk:
+    case Action::kSlowDisk:
+    case Action::kFailDisk:
+    case Action::kCut:
+    case Action::kIsolate:
+    case Action::kPartition:
+    case Action::kSlowLink:
+    case Action::kLossy:
+      return inject(place);
+    default:
+      break;
+  }
   auto name = resolve(place.state, how.node);
   if (!name.is_ok()) return place.failed(name.status());
   switch (how.action) {
@@ -236,13 +252,6 @@ int act(const Place& place) {
       return change(place, "pause", name.value());
     case Action::kResume:
       return change(place, "resume", name.value());
-    case Action::kHangDisk:
-      return inject(place, name.value(), "hang-log-sync", "log syncs hang; `heal` ends it");
-    case Action::kSlowDisk:
-      return inject(place, name.value(), "slow-log-sync", "log syncs are slow; `heal` ends it");
-    case Action::kFailDisk:
-      return inject(place, name.value(), "fail-log-sync",
-                    "log syncs fail, so that its process ends and comes back without the fault");
     case Action::kHeal:
       return heal(place, name.value());
     default:

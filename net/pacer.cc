@@ -1,0 +1,60 @@
+#include "net/pacer.h"
+
+#include <algorithm>
+
+namespace net {
+namespace {
+
+constexpr std::size_t kPacketBytes = 1400;
+constexpr std::uint64_t kRetransmitUs = 200'000;  // the kernel's least
+constexpr std::uint64_t kMostRetransmits = 6;
+constexpr std::uint64_t kLookUs = 5'000;
+
+}  // namespace
+
+/// A lost segment comes again after a timeout, and everything after it waits.
+std::uint64_t Pacer::stall_us(const Impairment& impairment) {
+  std::uint64_t stall_us = 0;
+  for (std::uint64_t i = 0; i < kMostRetransmits; ++i) {
+    if (random_.below(100) >= impairment.loss_percent) break;
+    stall_us += kRetransmitUs << i;
+  }
+  return stall_us;
+}
+
+void Pacer::written(std::size_t bytes, std::uint64_t now_us, const Impairment& impairment) {
+  std::uint64_t due_us = now_us;
+  if (impairment.delay_ms > 0) {
+    due_us += impairment.delay_ms * 1000 + random_.below(impairment.delay_ms * 500 + 1);
+  }
+  if (impairment.loss_percent > 0) due_us += stall_us(impairment);
+  due_us = std::max(due_us, last_due_us_);
+  if (impairment.rate_bytes_s > 0) due_us += bytes * 1'000'000 / impairment.rate_bytes_s;
+  last_due_us_ = impairment.any() || !held_.empty() ? due_us : 0;
+  if (!held_.empty() && held_.back().due_us == due_us) {
+    held_.back().bytes += bytes;
+  } else {
+    held_.push_back({bytes, due_us});
+  }
+}
+
+std::size_t Pacer::take_due(std::uint64_t now_us, const Impairment& impairment) {
+  if (impairment.cut) return 0;
+  std::size_t bytes = 0;
+  while (!held_.empty()) {
+    const bool stuck = impairment.large_lost && held_.front().bytes > kPacketBytes;
+    if (impairment.any() && (stuck || held_.front().due_us > now_us)) break;
+    bytes += held_.front().bytes;
+    held_.pop_front();
+  }
+  if (held_.empty()) last_due_us_ = impairment.any() ? last_due_us_ : 0;
+  return bytes;
+}
+
+std::optional<std::uint64_t> Pacer::ask_again_us(std::uint64_t now_us) const {
+  if (held_.empty()) return std::nullopt;
+  const std::uint64_t due_us = held_.front().due_us;
+  return due_us > now_us ? std::min(due_us, now_us + kLookUs) : now_us + kLookUs;
+}
+
+}  // namespace net
