@@ -130,7 +130,8 @@ Node::Impl::Impl(const Config& config, LogSink& lines, End end, std::unique_ptr<
           directory_->log(), [this] { return apply_.begin_install(); },
           [this](auto events) { loop_.post(std::move(events)); },
           [this](const Status& status) { watchdog_.fatal(status); }, stamps_.disk, lines),
-      loop_(loop_options(config, directory_->log(), std::move(recovered), position_, *faults_), loop_peers()),
+      loop_(loop_options(config, directory_->log(), std::move(recovered), position_, *faults_),
+            loop_peers()),
       door_(DoorOptions(), view(), stamps_.door,
             [this](std::vector<ClientRequest>&& requests, std::size_t size_bytes) {
               return loop_.try_request(std::move(requests), size_bytes);
