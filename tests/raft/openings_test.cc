@@ -99,6 +99,50 @@ TEST_F(Openings, ARolledBackMemberIsToldAndCountsForNothing) {
       << "nobody holds the old ordinals against it";
 }
 
+/// What a leader said before it heard this opening may be from before what the earlier one
+/// acknowledged (reference recovery.md, hole 7).
+TEST_F(Openings, AStatementFromBeforeThisOpeningEndsNoQuarantine) {
+  start();
+  cluster->tick(leader, 5);
+  std::optional<Message> early;
+  for (const Message& message : cluster->network()) {
+    const bool to_one = message.to == MemberId(one) && message.from == MemberId(leader);
+    if (to_one && std::holds_alternative<Heartbeat>(message.body)) early = message;
+  }
+  ASSERT_TRUE(early.has_value());
+  cluster->settle();
+  const Index before = cluster->status(leader).last;
+  ASSERT_EQ(std::get<Heartbeat>(early->body).progress.last, before);
+  cluster->propose(leader, "acknowledged");
+  cluster->settle();
+  ASSERT_EQ(match_of(one), before.next());
+
+  cluster->crash(one);
+  Disk& disk = cluster->node(one).disk;
+  disk.entries.pop_back();
+  disk.quarantined = true;
+  disk.quarantine_reason = "lost synced data";
+  cluster->restart(one);
+  cluster->cut(leader, one);
+  cluster->cut(one, leader);
+  cluster->tick(one, 10);
+  cluster->settle();  // the other one has said its term
+  AppendEntries matches;
+  matches.previous_index = before;
+  matches.previous_term = disk.entries.back()->term;
+  matches.previous_hash = disk.entries.back()->hash;
+  Message late = *early;
+  late.body = matches;
+  cluster->inject(*early);
+  cluster->inject(late);
+  cluster->persist(one);
+  EXPECT_TRUE(cluster->status(one).quarantined) << "it had acknowledged more";
+  cluster->heal();
+  cluster->run(20);
+  EXPECT_FALSE(cluster->status(one).quarantined);
+  EXPECT_EQ(cluster->status(one).last, cluster->status(leader).last);
+}
+
 TEST_F(Openings, TheSameEpochTwiceIsARollback) {
   start();
   Message message;
