@@ -1,5 +1,7 @@
 #include "net/link_faults.h"
 
+#include <algorithm>
+
 namespace net {
 
 void LinkFaults::set(LinkFault fault, base::MemberId peer, Direction direction,
@@ -13,12 +15,17 @@ void LinkFaults::set(LinkFault fault, base::MemberId peer, Direction direction,
 
 void LinkFaults::clear(std::optional<LinkFault> fault) {
   std::lock_guard lock(mutex_);
-  bool any = false;
   for (auto& [key, one] : switches_) {
     if (!fault || std::get<LinkFault>(key) == *fault) one->clear();
-    any = any || one->on();
   }
+}
+
+bool LinkFaults::look() const {
+  std::lock_guard lock(mutex_);
+  const bool any = std::any_of(switches_.begin(), switches_.end(),
+                               [](const auto& each) { return each.second->on(); });
   any_.store(any, std::memory_order_relaxed);
+  return any;
 }
 
 Impairment LinkFaults::on(base::MemberId peer, Direction direction) const {

@@ -44,7 +44,8 @@ struct Impairment {
   }
 };
 
-/// Invariant: while nothing is set, any() is one relaxed load and on() is not asked.
+/// Invariant: while nothing is on, any() is one relaxed load, but for the first time after the last
+/// one ended by itself, and on() is not asked.
 class LinkFaults {
  public:
   struct State {
@@ -60,7 +61,8 @@ class LinkFaults {
   /// None: every one.
   void clear(std::optional<LinkFault> fault);
 
-  bool any() const { return any_.load(std::memory_order_relaxed); }
+  /// Whether anything is on now.
+  bool any() const { return any_.load(std::memory_order_relaxed) && look(); }
   Impairment on(base::MemberId peer, Direction direction) const;
   /// It took effect once more.
   void hit(LinkFault fault, base::MemberId peer, Direction direction);
@@ -70,7 +72,9 @@ class LinkFaults {
  private:
   using Key = std::tuple<LinkFault, base::MemberId, Direction>;
 
-  std::atomic<bool> any_{false};  // something was set and not cleared; it may have ended since
+  bool look() const;
+
+  mutable std::atomic<bool> any_{false};  // when anybody last looked; stored under mutex_
   mutable std::mutex mutex_;
   std::map<Key, std::unique_ptr<base::FaultSwitch>> switches_;  // guarded by mutex_
 };

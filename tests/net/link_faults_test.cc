@@ -205,6 +205,17 @@ TEST_F(LinkFaultsTest, CorruptFramesAreNotBelieved) {
   EXPECT_TRUE(both_ways());
 }
 
+/// Connections of whom nobody knows yet are held back while a fault is on, and no longer.
+TEST_F(LinkFaultsTest, WhatHasEndedHoldsNobodyBack) {
+  a_.faults.set(LinkFault::kCut, MemberId(9), Direction::kOut, 0, 20);
+  EXPECT_TRUE(a_.faults.any());
+  pass(50);
+  EXPECT_FALSE(a_.faults.any());
+  b_.links.reset();
+  start(kB, kA, b_);
+  EXPECT_TRUE(run_until(loop_, [&] { return b_.ups == 2; })) << "it has sent nothing yet";
+}
+
 TEST_F(LinkFaultsTest, OthersAreNotTouched) {
   for (const auto fault : {LinkFault::kCut, LinkFault::kReset, LinkFault::kDelay}) {
     a_.faults.set(fault, MemberId(9), Direction::kOut, 5000, kForever);

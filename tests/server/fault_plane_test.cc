@@ -110,6 +110,7 @@ TEST_F(FaultPlaneTest, EndsByItself) {
   EXPECT_EQ(one("hang-log-sync").left_ms, 0u);
   ASSERT_TRUE(set("cut-link", {{"peer", "n2"}}, 0).is_ok());
   EXPECT_FALSE(plane_.links().on(base::MemberId(2), Direction::kOut).any());
+  EXPECT_FALSE(plane_.links().any());
 }
 
 }  // namespace
