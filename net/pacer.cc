@@ -5,7 +5,6 @@
 namespace net {
 namespace {
 
-constexpr std::size_t kPacketBytes = 1400;
 constexpr std::uint64_t kRetransmitUs = 200'000;  // the kernel's least
 constexpr std::uint64_t kMostRetransmits = 6;
 constexpr std::uint64_t kLookUs = 5'000;

@@ -12,6 +12,9 @@
 
 namespace net {
 
+/// What is larger does not pass an MTU hole.
+inline constexpr std::size_t kPacketBytes = 1400;
+
 /// Invariant: what was written first is due first; once no fault is on everything is due.
 class Pacer {
  public:

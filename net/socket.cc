@@ -277,8 +277,8 @@ void Socket::hold_read(std::size_t bytes, bool end) {
 void Socket::release_read(std::size_t bytes, bool end, std::uint64_t due_us) {
   constexpr std::uint64_t kLookUs = 5'000;
   const Impairment impairment = faults_->on(Direction::kIn);
-  const std::uint64_t now = now_us();
-  if (impairment.any() && (impairment.cut || impairment.large_lost || now < due_us)) {
+  const bool stuck = impairment.cut || (impairment.large_lost && bytes > kPacketBytes);
+  if (stuck || (impairment.any() && now_us() < due_us)) {
     after(kLookUs, [this, bytes, end, due_us] { release_read(bytes, end, due_us); });
     return;
   }

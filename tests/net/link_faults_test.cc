@@ -180,6 +180,16 @@ TEST_F(LinkFaultsTest, LargePacketsAreLostAndSmallOnesPass) {
   EXPECT_EQ(b_.received.size(), at_b + 1);
 }
 
+TEST_F(LinkFaultsTest, LargePacketsAreLostAtTheReceiverToo) {
+  b_.faults.set(LinkFault::kLargeLost, kA, Direction::kIn, 0, kForever);
+  const std::size_t at_b = b_.received.size();
+  a_sends(10);
+  ASSERT_TRUE(run_until(loop_, [&] { return b_.received.size() > at_b; })) << "a small one";
+  a_sends(50'000);
+  pass(300);
+  EXPECT_EQ(b_.received.size(), at_b + 1);
+}
+
 TEST_F(LinkFaultsTest, AResetIsToldAndMendsItself) {
   a_.faults.set(LinkFault::kReset, kB, Direction::kOut, 0, 300);
   ASSERT_TRUE(run_until(loop_, [&] { return a_.downs > 0; })) << "though nothing is sent";
