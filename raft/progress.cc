@@ -63,6 +63,14 @@ void Progress::probe() {
   next_ = match_.next();
 }
 
+void Progress::relink() {
+  if (state_ == State::kReplicate) {
+    probe();
+  } else if (state_ == State::kProbe) {
+    forget_flight();
+  }
+}
+
 void Progress::probe_from(Index next) {
   probe();
   next_ = std::max(next_, next);
@@ -97,12 +105,7 @@ bool Progress::tick(bool behind, bool busy, std::uint32_t watchdog_ticks) {
     return false;
   }
   if (++silent_ticks_ < watchdog_ticks) return false;
-  // A lost probe is repeated where it was: what backtracking has found out so far stays.
-  if (state_ == State::kProbe) {
-    forget_flight();
-  } else {
-    probe();
-  }
+  relink();
   return true;
 }
 

@@ -40,10 +40,9 @@ class Progress {
   void probe();
   /// Probing anew, with this next if what is acknowledged ends below.
   void probe_from(Index next);
-  /// The connection came or went: what is in flight may be lost.
-  void relink() {
-    if (state_ != State::kSnapshot) probe();
-  }
+  /// The connection came or went: what is in flight may be lost. What probing has found out so far,
+  /// or where a new leader begins, stays.
+  void relink();
   /// What it needs is not in the log any more.
   void await_snapshot();
   /// A new opening of the follower: nothing is known of it any more.
