@@ -225,6 +225,7 @@ void Core::Impl::on(const LogCut& cut) {
 void Core::Impl::on(const SelfAssessment& assessment) {
   stall_.fit = assessment.fit;
   stall_.unfit_reason = assessment.reason;
+  stall_.slow = assessment.slow;
   if (!failed_) review_health();
 }
 

@@ -130,10 +130,13 @@ struct SnapshotStored {
 struct SnapshotInstalled {
   SnapshotMeta snapshot;
 };
-/// The verdict of the detectors outside the core on this member.
+/// The verdict of the detectors outside the core on this member. Unfit counts as stalled. Slow is
+/// less: it still leads if it must, but stands for election one T later than the others, and is
+/// chosen last as a successor.
 struct SelfAssessment {
   bool fit = true;
-  std::string reason;
+  std::string reason;  // why it is unfit
+  bool slow = false;
 };
 /// Ask for an orderly hand-over of leadership: shutdown. Gives up after T even without a successor.
 struct StepDown {
@@ -146,6 +149,7 @@ struct StepDown {
 struct TransferLeadership {
   std::uint64_t id = 0;  // like a proposal's
   MemberId to;
+  std::string reason = {};  // what is told as the reason to step down; empty: it was asked to
 };
 
 using Input =
@@ -248,6 +252,8 @@ struct PeerStatus {
   Index match;
   Index snapshot;                  // on its way to it; zero: none
   std::uint32_t silent_ticks = 0;  // since anything was heard
+  std::uint32_t stuck_ticks =
+      0;  // a leader's: it lacks entries and has acknowledged none for so long
   ProgressReport progress;
 };
 

@@ -23,13 +23,14 @@ void Core::Impl::reset_election_timer() {
   election_ticks_ = 0;
   const std::uint32_t floor = options_.election_ticks;
   election_timeout_ = static_cast<std::uint32_t>(random_.between(floor, 2 * floor - 1));
+  if (stall_.slow) election_timeout_ += floor;
 }
 
 /// The leader's connection broke: its process is likely gone, so do not wait for a whole timeout.
 void Core::Impl::shorten_election_timer() {
   const auto wait = static_cast<std::uint32_t>(random_.between(1, 2 * options_.heartbeat_ticks));
   election_ticks_ = 0;
-  election_timeout_ = wait;
+  election_timeout_ = wait + (stall_.slow ? options_.election_ticks : 0);
 }
 
 // ---- Roles ----
@@ -303,7 +304,8 @@ void Core::Impl::on(const TransferLeadership& transfer) {
       outcome.code = base::Code::kUnavailable;
       outcome.detail = "it is not well enough to lead";
     } else {
-      lead->leaving = "asked to hand over to member " + show(transfer.to);
+      lead->leaving = transfer.reason.empty() ? "asked to hand over to member " + show(transfer.to)
+                                              : transfer.reason;
       lead->heir = transfer.to;
       lead->leaving_ticks = 0;
     }
@@ -334,18 +336,20 @@ bool Core::Impl::may_succeed(const Member& voter) const {
   return peer.counts() && fresh && !peer.progress.stalled && !peer.progress.needs_snapshot;
 }
 
-/// The sound voter with the longest log, if the others could elect it without this member.
+/// The sound voter that is not slow, if there is one, and of those the one with the longest log; if
+/// the others could elect it without this member.
 MemberId Core::Impl::successor() const {
   const auto sound = [&](const Member& voter) { return may_succeed(voter); };
   if (!configuration().decides(sound)) return MemberId();
   MemberId best;
-  Index best_match;
+  std::pair<bool, Index> best_rank;
   for (const Member& voter : configuration().voters) {
     if (!sound(voter)) continue;
-    const Index match = leader()->progress.at(voter.id).match();
-    if (best && match <= best_match) continue;
+    const std::pair rank(!peers_.at(voter.id).progress.slow,
+                         leader()->progress.at(voter.id).match());
+    if (best && rank <= best_rank) continue;
     best = voter.id;
-    best_match = match;
+    best_rank = rank;
   }
   return best;
 }

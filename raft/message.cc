@@ -18,6 +18,7 @@ std::string show(const ProgressReport& report) {
   if (report.stalled) text += " stalled";
   if (report.quarantined) text += " quarantined";
   if (report.needs_snapshot) text += " needs-snapshot";
+  if (report.slow) text += " slow";
   return text;
 }
 

@@ -24,6 +24,7 @@ struct ProgressReport {
   bool stalled = false;                   // its own verdict: work is pending and does not complete
   bool quarantined = false;               // lost synced data: counts for nothing
   bool needs_snapshot = false;            // its log begins above its state: it applies nothing
+  bool slow = false;                      // by the verdict of its detectors
   bool operator==(const ProgressReport&) const = default;
 };
 

@@ -25,6 +25,7 @@ struct Stall {
   PendingAge apply;
   bool fit = true;           // by SelfAssessment
   std::string unfit_reason;  // likewise
+  bool slow = false;         // likewise; no stall
 
   /// Why this member is stalled, in plain words; empty if it is not.
   std::string reason(std::uint32_t stall_ticks, std::uint32_t tick_ms) const;

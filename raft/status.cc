@@ -62,9 +62,10 @@ CoreStatus Core::Impl::status() const {
   status.step_down_reason = step_down_reason_;
   status.configuration = configuration();
   for (const auto& [id, peer] : peers_) {
-    PeerStatus known{id, peer.link_up, Index(), Index(), peer.silent_ticks, peer.progress};
+    PeerStatus known{id, peer.link_up, Index(), Index(), peer.silent_ticks, 0, peer.progress};
     if (const Leader* lead = leader()) {
       known.match = lead->progress.at(id).match();
+      known.stuck_ticks = lead->progress.at(id).stuck_ticks();
       const auto transfer = lead->transfers.find(id);
       if (transfer != lead->transfers.end()) known.snapshot = transfer->second.index;
     }

@@ -22,6 +22,10 @@ interface Holdfast {
   snapshot @3 () -> (code :UInt16, detail :Text, header :Header, snapshot :Snapshot);
   # Freezes this member's state as it stands; after a linearizable read at this member it holds all
   # that was acknowledged before. At most four at once; one that nobody reads for a minute goes.
+
+  health @4 () -> (json :Text);
+  # Local: needs no quorum and no disk. What /health?verbose says, as JSON: checks, verdicts, what
+  # every member sees of every other, and what was decided in the last hour, and why.
 }
 
 interface Snapshot {
@@ -142,4 +146,5 @@ struct MemberStatus {
   faults @21 :List(Fault);
   httpAddress @22 :Text;
   appliedEntries @23 :UInt64;
+  unreadyForMs @24 :UInt64;  # for how long it has not been ready; 0 if it is
 }

@@ -6,6 +6,10 @@ $Cxx.namespace("schema");
 interface Peer {
   # One message between members. The answer carries nothing: replies are messages of their own.
   deliver @0 (envelope :Envelope) -> ();
+
+  observe @1 (cluster :UInt64, from :UInt64, to :UInt64, checksum :UInt64, rows :Data) -> ();
+  # What the sender sees of the others, an ObserverRows as one flat message; `checksum` is the XXH3-64
+  # of its bytes. Advice for the detectors: no vote and no commit rests on it.
 }
 
 struct Opening {
@@ -52,6 +56,7 @@ struct ProgressReport {
   stalled @6 :Bool;
   quarantined @7 :Bool;
   needsSnapshot @8 :Bool;
+  slow @9 :Bool;
 }
 struct RoundToken {
   term @0 :UInt64;
@@ -161,4 +166,34 @@ struct ReadIndexReply {
   id @0 :UInt64;
   code @1 :UInt16;   # base::Code
   index @2 :UInt64;
+}
+
+struct ObserverRows {
+  rows @0 :List(ObserverRow);  # the sender's own first, then what it has heard from others lately
+}
+struct ObserverRow {
+  # What one member sees of itself and of the others (health/matrix.h).
+  observer @0 :UInt64;
+  epoch @1 :UInt64;     # of the observer's opening
+  sequence @2 :UInt64;  # grows within an epoch
+  ageMs @3 :UInt32;     # of the row when it was sent on
+  sentUs @4 :UInt64;    # the observer's own clock, for `echoUs`; never compared with another's
+  speed @5 :UInt8;      # health::SpeedClass
+  score @6 :UInt8;
+  syncUs @7 :UInt32;    # the median of its log's syncs of late; 0: it knows none
+  stalled @8 :Bool;
+  starved @9 :Bool;     # its loop was late itself: what it says of others counts for nothing
+  leads @10 :Bool;
+  reason @11 :Text;     # why it is stalled or unfit
+  movesMs @12 :List(UInt32);  # ages of the hand-overs that it made because it was slow
+  peers @13 :List(ObservedPeer);
+}
+struct ObservedPeer {
+  member @0 :UInt64;
+  silentMs @1 :UInt32;
+  phiTenths @2 :UInt16;
+  roundTripUs @3 :UInt32;   # 0: none is known
+  appendAgeMs @4 :UInt32;   # a leader's: since when it lacks entries and acknowledges nothing
+  echoUs @5 :UInt64;        # sentUs of its last row; 0: none
+  heldUs @6 :UInt32;        # how long ago that was
 }

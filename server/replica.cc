@@ -280,6 +280,15 @@ void Replica::Impl::resign_if_drained() {
   step(raft::SelfAssessment{false, "shutting down"});
 }
 
+void Replica::Impl::assess(raft::SelfAssessment assessment) {
+  if (!resigned_) step(std::move(assessment));
+}
+
+void Replica::Impl::yield_leadership(base::MemberId to, std::string reason) {
+  if (core_.summary().role != raft::Role::kLeader) return;
+  step(raft::TransferLeadership{kNobodys, to, std::move(reason)});
+}
+
 ReplicaStatus Replica::Impl::status() const {
   ReplicaStatus status;
   status.core = core_.status();
@@ -361,8 +370,11 @@ void Replica::snapshot_stored(std::uint64_t id, bool ok) {
 void Replica::snapshot_installed(raft::SnapshotMeta snapshot, kv::Position position) {
   impl_->snapshot_installed(std::move(snapshot), std::move(position));
 }
-void Replica::assess(bool fit, std::string reason) {
-  impl_->step(raft::SelfAssessment{fit, std::move(reason)});
+void Replica::assess(raft::SelfAssessment assessment) {
+  impl_->assess(std::move(assessment));
+}
+void Replica::yield_leadership(base::MemberId to, std::string reason) {
+  impl_->yield_leadership(to, std::move(reason));
 }
 void Replica::drain() {
   impl_->drain();

@@ -100,7 +100,11 @@ class Replica {
   void snapshot_read(raft::SnapshotRead read);
   void snapshot_stored(std::uint64_t id, bool ok);
   void snapshot_installed(raft::SnapshotMeta snapshot, kv::Position position);
-  void assess(bool fit, std::string reason);
+  /// The detectors' verdict on this member (raft::SelfAssessment); ignored once it shuts down.
+  void assess(raft::SelfAssessment assessment);
+  /// Hands leadership to `to` if it can, and says why. Nothing happens at a member that does not
+  /// lead.
+  void yield_leadership(base::MemberId to, std::string reason);
 
   /// Refuses new requests; once nothing is pending, or after half a second, gives leadership up and
   /// does not campaign again. For SIGTERM.

@@ -36,6 +36,8 @@ class Replica::Impl {
   void read_done(std::uint64_t request, base::Result<kv::TransactionResult> result,
                  kv::Position position);
   void snapshot_installed(raft::SnapshotMeta snapshot, kv::Position position);
+  void assess(raft::SelfAssessment assessment);
+  void yield_leadership(base::MemberId to, std::string reason);
   void drain();
   raft::CoreSummary summary() const { return core_.summary(); }
   ReplicaStatus status() const;
@@ -62,6 +64,7 @@ class Replica::Impl {
     kv::Transaction transaction;  // of a read, until kInApply
   };
   using Request = std::uint64_t;
+  static constexpr Request kNobodys = UINT64_MAX;  // of what no client asked for
 
   base::Status admit(std::size_t bytes) const;
   Pending* take_in(Request request, Kind kind, std::size_t bytes);

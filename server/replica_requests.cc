@@ -252,6 +252,7 @@ void Replica::Impl::settle(const std::vector<raft::ProposalOutcome>& outcomes) {
   if (outcomes.empty()) return;
   std::optional<base::MemberId> leader;
   for (const auto& outcome : outcomes) {
+    if (outcome.id == kNobodys) continue;
     if (outcome.code == Code::kOk) {
       place(outcome);
       continue;

@@ -63,6 +63,7 @@ void put(const raft::ProgressReport& from, schema::ProgressReport::Builder to) {
   to.setStalled(from.stalled);
   to.setQuarantined(from.quarantined);
   to.setNeedsSnapshot(from.needs_snapshot);
+  to.setSlow(from.slow);
 }
 raft::ProgressReport get(schema::ProgressReport::Reader from) {
   return {base::Index(from.getLast()),
@@ -73,7 +74,8 @@ raft::ProgressReport get(schema::ProgressReport::Reader from) {
           from.getApplyPendingTicks(),
           from.getStalled(),
           from.getQuarantined(),
-          from.getNeedsSnapshot()};
+          from.getNeedsSnapshot(),
+          from.getSlow()};
 }
 
 void put(const std::vector<raft::EntryPtr>& from, capnp::List<schema::Entry>::Builder to) {
@@ -414,6 +416,10 @@ base::Result<raft::Message> decode_checked(schema::Envelope::Reader from, base::
 }
 
 }  // namespace
+
+std::uint64_t rows_checksum(std::string_view rows) {
+  return base::hash64(rows);
+}
 
 std::uint64_t checksum(schema::Envelope::Reader envelope) {
   const auto body = envelope.getBody();

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "base/ids.h"
 #include "base/status.h"
@@ -19,6 +20,9 @@ void encode(const raft::Message& message, base::ClusterId cluster, schema::Envel
 
 /// What an envelope's checksum must be: XXH3-64 over its other fields and the body's bytes.
 std::uint64_t checksum(schema::Envelope::Reader envelope);
+
+/// What the checksum of a Peer.observe must be: XXH3-64 over the rows' bytes.
+std::uint64_t rows_checksum(std::string_view rows);
 
 /// Any envelope is safe to give. Errors: kWrongCluster, kWrongMember (not for `self`), kCorrupt
 /// (the checksum, an unknown kind, a malformed body).

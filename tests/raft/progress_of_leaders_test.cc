@@ -86,6 +86,50 @@ TEST_F(ProgressOfLeaders, ASlowLogThatMovesKeepsItsLeader) {
   EXPECT_FALSE(cluster->has_traced(leader, TraceKind::kStalled));
 }
 
+/// Whoever is slow leaves the office to the others, and takes it if nobody else can.
+TEST_F(ProgressOfLeaders, ASlowMemberStandsForElectionAfterTheOthers) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    cluster = std::make_unique<Cluster>(3, seed);
+    leader = cluster->elect();
+    one = leader % 3 + 1, other = one % 3 + 1;
+    cluster->step(one, SelfAssessment{true, "", true});
+    cluster->run(10);
+    EXPECT_EQ(cluster->leader(), leader) << "slow is not stalled";
+    cluster->crash(leader);
+    EXPECT_LT(until_another_leads(300), 300u);
+    EXPECT_EQ(cluster->leader(), other) << "seed " << seed;
+  }
+}
+
+TEST_F(ProgressOfLeaders, ASlowMemberLeadsIfNobodyElseCan) {
+  start();
+  cluster->step(one, SelfAssessment{true, "", true});
+  cluster->run(10);
+  cluster->step(other, SelfAssessment{false, "sick"});
+  cluster->crash(leader);
+  cluster->step(other, SelfAssessment{true, "", true});
+  EXPECT_LT(until_another_leads(300), 300u);
+}
+
+TEST_F(ProgressOfLeaders, TheSuccessorOfAStalledLeaderIsNotTheSlowOne) {
+  for (const bool slow_is_one : {true, false}) {
+    start();
+    cluster->step(slow_is_one ? one : other, SelfAssessment{true, "", true});
+    cluster->run(10);
+    cluster->step(leader, SelfAssessment{false, "sick"});
+    cluster->run(2);
+    EXPECT_EQ(cluster->leader(), slow_is_one ? other : one);
+  }
+}
+
+TEST_F(ProgressOfLeaders, AHandOverTellsItsReason) {
+  start();
+  cluster->step(leader, TransferLeadership{1, MemberId(one), "its disk is slow"});
+  EXPECT_LT(until_another_leads(300), 300u);
+  EXPECT_EQ(cluster->leader(), one);
+  EXPECT_EQ(cluster->status(leader).step_down_reason, "its disk is slow");
+}
+
 TEST_F(ProgressOfLeaders, AnIdleLeaderIsNotStalled) {
   start();
   cluster->node(leader).hang_log = true;
