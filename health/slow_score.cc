@@ -29,6 +29,12 @@ std::string_view name_of(SpeedClass speed) {
   return "?";
 }
 
+std::string in_ms(double ms) {
+  const auto tenths = static_cast<std::uint64_t>(std::max(0.0, ms) * 10 + 0.5);
+  if (tenths >= 100) return std::to_string((tenths + 5) / 10) + " ms";
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " ms";
+}
+
 std::optional<double> slow_above_ms(std::vector<double> peers_p99_ms,
                                     std::optional<double> usual_p99_ms) {
   if (usual_p99_ms) peers_p99_ms.push_back(*usual_p99_ms);

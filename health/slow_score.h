@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,8 @@ namespace health {
 /// Worse is greater.
 enum class SpeedClass : std::uint8_t { kHealthy = 0, kDegraded = 1, kSlow = 2 };
 std::string_view name_of(SpeedClass speed);
+/// "0.7 ms", "120 ms".
+std::string in_ms(double ms);
 
 /// What a sync may take before a round is bad: 8 times the median of the peers' p99 and of the own
 /// usual p99, at least 5 ms. None: neither is known, and so no round is bad.

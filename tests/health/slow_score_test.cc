@@ -14,6 +14,13 @@ TEST(SlowAbove, IsAgainstPeersAndTheOwnPast) {
   EXPECT_EQ(slow_above_ms({100, 100}, 100), 800) << "if all are slow nobody stands out";
 }
 
+TEST(InMs, IsShort) {
+  EXPECT_EQ(in_ms(0.04), "0.0 ms");
+  EXPECT_EQ(in_ms(0.66), "0.7 ms");
+  EXPECT_EQ(in_ms(9.96), "10 ms");
+  EXPECT_EQ(in_ms(123.4), "123 ms");
+}
+
 struct Member {
   void rounds(int count, bool bad) {
     for (int i = 0; i < count; ++i) score.round(bad);
