@@ -100,17 +100,36 @@ void Link::lost() {
       }));
 }
 
+bool Link::has_room(std::size_t bytes) const {
+  return client_ != nullptr && (under_way_bytes_ == 0 || under_way_bytes_ + bytes <= queue_bytes_);
+}
+
 bool Link::send(const raft::Message& message) {
   const std::size_t message_bytes = envelope_bytes(message);
-  const std::size_t bytes = message_bytes + kCallBytes;
-  if (client_ == nullptr) return false;
-  if (under_way_bytes_ > 0 && under_way_bytes_ + bytes > queue_bytes_) return false;
+  if (!has_room(message_bytes + kCallBytes)) return false;
   auto request = KJ_ASSERT_NONNULL(client_).deliverRequest(
       capnp::MessageSize{message_bytes / sizeof(capnp::word), 0});
   encode(message, options_.cluster, request.initEnvelope());
+  await(request.send().ignoreResult(), message_bytes + kCallBytes);
+  return true;
+}
+
+bool Link::send_rows(const std::string& rows) {
+  if (!has_room(rows.size() + kCallBytes)) return false;
+  auto request = KJ_ASSERT_NONNULL(client_).observeRequest();
+  request.setCluster(options_.cluster.value);
+  request.setFrom(options_.self.value);
+  request.setTo(peer_.id.value);
+  request.setChecksum(rows_checksum(rows));
+  request.setRows(kj::arrayPtr(reinterpret_cast<const kj::byte*>(rows.data()), rows.size()));
+  await(request.send().ignoreResult(), rows.size() + kCallBytes);
+  return true;
+}
+
+void Link::await(kj::Promise<void> answer, std::size_t bytes) {
   under_way_bytes_ += bytes;
   const auto mine = connection_;
-  calls_.add(request.send().ignoreResult().then(
+  calls_.add(answer.then(
       [this, bytes, mine] {
         if (mine != connection_) return;
         under_way_bytes_ -= bytes;
@@ -120,7 +139,6 @@ bool Link::send(const raft::Message& message) {
         // A call that fails alone is no longer under way; a lost connection tells of itself.
         if (mine == connection_) under_way_bytes_ -= bytes;
       }));
-  return true;
 }
 
 /// Also a connection on which nothing is sent.

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include <kj/async.h>
 
@@ -33,12 +34,16 @@ class Link : private kj::TaskSet::ErrorHandler {
 
   /// Returns false if there is no connection or it is full; the message is lost then.
   bool send(const raft::Message& message);
+  /// Likewise, for what Links::send_rows() is given.
+  bool send_rows(const std::string& rows);
   /// Every kCheckMs.
   void check();
 
  private:
   void dial();
   bool unreachable() const;
+  bool has_room(std::size_t bytes) const;
+  void await(kj::Promise<void> answer, std::size_t bytes);
   bool reset_by_fault();
   void connected(std::shared_ptr<Socket> socket);
   void answered();

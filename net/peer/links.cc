@@ -7,6 +7,7 @@
 
 #include <kj/async.h>
 
+#include "base/check.h"
 #include "net/peer/codec.h"
 #include "net/peer/link.h"
 #include "net/socket.h"
@@ -62,6 +63,14 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
     ++(sent ? peer.counters.sent : peer.counters.dropped);
   }
 
+  void send_rows(base::MemberId to, const std::string& rows) override {
+    CHECK(rows.size() <= kRowsBytes);
+    const auto found = peers_.find(to);
+    if (found == peers_.end()) return;
+    const bool sent = found->second.liveness->send_rows(rows);
+    ++(sent ? found->second.counters.sent : found->second.counters.dropped);
+  }
+
   LinkCounters counters(base::MemberId id) const override {
     const auto found = peers_.find(id);
     return found == peers_.end() ? LinkCounters() : found->second.counters;
@@ -81,6 +90,20 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
     }
     if (known) ++found->second.counters.received;
     callbacks_.message(std::move(message).value());
+  }
+
+  void observe(schema::Peer::ObserveParams::Reader observed) {
+    const auto rows = observed.getRows().asChars();
+    const auto found = peers_.find(base::MemberId(observed.getFrom()));
+    if (found == peers_.end()) return void(++strangers_);
+    const bool meant = observed.getCluster() == options_.cluster.value &&
+                       observed.getTo() == options_.self.value && rows.size() <= kRowsBytes;
+    if (!meant || observed.getChecksum() != rows_checksum({rows.begin(), rows.size()})) {
+      ++found->second.counters.refused;
+      return;
+    }
+    ++found->second.counters.received;
+    if (callbacks_.rows) callbacks_.rows(found->first, std::string(rows.begin(), rows.size()));
   }
 
  private:
@@ -122,6 +145,15 @@ class TcpLinks final : public Links, private kj::TaskSet::ErrorHandler {
         if (faults_->on(Direction::kIn).cut) return kj::READY_NOW;
       }
       links_.deliver(envelope);
+      return kj::READY_NOW;
+    }
+    kj::Promise<void> observe(ObserveContext context) override {
+      const auto observed = context.getParams();
+      if (faults_ != nullptr) {
+        faults_->identified(base::MemberId(observed.getFrom()));
+        if (faults_->on(Direction::kIn).cut) return kj::READY_NOW;
+      }
+      links_.observe(observed);
       return kj::READY_NOW;
     }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
@@ -51,8 +52,12 @@ struct LinkCounters {
 /// - link_down is reported for a peer exactly once after each link_up.
 class Links {
  public:
+  static constexpr std::size_t kRowsBytes = 64 << 10;
+
   struct Callbacks {
     std::function<void(raft::Message)> message;
+    /// What a dialled peer sees of the others, as it was given to send_rows(); any bytes.
+    std::function<void(base::MemberId from, std::string rows)> rows;
     /// Its liveness connection stands, and its loop has answered on it.
     std::function<void(base::MemberId)> link_up;
     /// That connection was reset or closed: within milliseconds of the peer's process ending. Never
@@ -68,6 +73,8 @@ class Links {
   virtual void set_peers(const std::vector<PeerAddress>& peers) = 0;
   /// Dropped and counted if the link is down or full; Raft sends again.
   virtual void send(raft::Message message) = 0;
+  /// Advice for the peer's detectors, on the liveness connection; at most kRowsBytes. Likewise.
+  virtual void send_rows(base::MemberId to, const std::string& rows) = 0;
   virtual LinkCounters counters(base::MemberId peer) const = 0;
   /// Messages that were refused: another cluster's, mostly.
   virtual std::uint64_t refused_from_strangers() const = 0;

@@ -53,8 +53,11 @@ class LinkFaultsTest : public testing::Test {
     options.faults = &member.faults;
     auto links = Links::start(
         loop_, options,
-        {[&member](raft::Message message) { member.received.push_back(std::move(message)); },
-         [&member](MemberId) { ++member.ups; }, [&member](MemberId) { ++member.downs; }});
+        {.message =
+             [&member](raft::Message message) { member.received.push_back(std::move(message)); },
+         .rows = {},
+         .link_up = [&member](MemberId) { ++member.ups; },
+         .link_down = [&member](MemberId) { ++member.downs; }});
     CHECK(links.is_ok(), links.status().to_string());
     member.links = std::move(links).value();
   }

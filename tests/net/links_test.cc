@@ -27,6 +27,7 @@ constexpr base::ClusterId kCluster(77);
 struct Member {
   std::vector<raft::Message> received;
   std::vector<std::string> events;
+  std::vector<std::pair<MemberId, std::string>> rows;
   std::unique_ptr<Links> links;
 };
 
@@ -58,9 +59,15 @@ class LinksTest : public testing::Test {
     Member* raw = member.get();
     auto links = Links::start(
         loop_, options(id, cluster),
-        {[raw](raft::Message message) { raw->received.push_back(std::move(message)); },
-         [raw](MemberId peer) { raw->events.push_back("up " + std::to_string(peer.value)); },
-         [raw](MemberId peer) { raw->events.push_back("down " + std::to_string(peer.value)); }});
+        {.message = [raw](raft::Message message) { raw->received.push_back(std::move(message)); },
+         .rows = [raw](MemberId from,
+                       std::string rows) { raw->rows.emplace_back(from, std::move(rows)); },
+         .link_up =
+             [raw](MemberId peer) { raw->events.push_back("up " + std::to_string(peer.value)); },
+         .link_down =
+             [raw](MemberId peer) {
+               raw->events.push_back("down " + std::to_string(peer.value));
+             }});
     CHECK(links.is_ok(), links.status().to_string());
     member->links = std::move(links).value();
     return *(members_[id] = std::move(member));
@@ -116,6 +123,28 @@ TEST_F(LinksTest, MessagesOfBothLanesArrive) {
       EXPECT_EQ(body->entries.at(0)->payload, std::string(1000, 'p'));
     }
   }
+}
+
+TEST_F(LinksTest, RowsArriveAsTheyWere) {
+  Member& a = start(1);
+  Member& b = start(2);
+  ASSERT_TRUE(run_until(loop_, [&] { return has(a, "up 2") && has(b, "up 1"); }));
+  const std::string rows("any\0bytes", 9);
+  a.links->send_rows(MemberId(2), rows);
+  a.links->send_rows(MemberId(2), "");
+  a.links->send_rows(MemberId(9), "to nobody");
+  ASSERT_TRUE(run_until(loop_, [&] { return b.rows.size() == 2; }));
+  EXPECT_EQ(b.rows[0], std::pair(MemberId(1), rows));
+  EXPECT_EQ(b.rows[1], std::pair(MemberId(1), std::string()));
+}
+
+TEST_F(LinksTest, RowsOfAnotherClusterAreRefusedAndCounted) {
+  Member& a = start(1);
+  Member& b = start(2, base::ClusterId(78));
+  ASSERT_TRUE(run_until(loop_, [&] { return has(b, "up 1"); }));
+  b.links->send_rows(MemberId(1), "rows");
+  ASSERT_TRUE(run_until(loop_, [&] { return a.links->counters(MemberId(2)).refused == 1; }));
+  EXPECT_TRUE(a.rows.empty());
 }
 
 TEST_F(LinksTest, ALostPeerIsToldOnceAndComesBack) {
@@ -299,10 +328,12 @@ class ThreadMember {
         changed_.notify_all();
       };
     };
-    auto links =
-        Links::start(loop, options_,
-                     {[note = note(received_)](raft::Message message) { note(message.from); },
-                      note(ups_), note(downs_)});
+    auto links = Links::start(
+        loop, options_,
+        {.message = [note = note(received_)](raft::Message message) { note(message.from); },
+         .rows = {},
+         .link_up = note(ups_),
+         .link_down = note(downs_)});
     CHECK(links.is_ok(), links.status().to_string());
     links_ = std::move(links).value();
     {
