@@ -76,6 +76,10 @@ class Client {
 /// (address), kUnavailable (no connection or no answer within timeout_ms).
 kj::Promise<base::Result<MemberStatus>> status(net::Loop& loop, std::string endpoint,
                                                std::uint32_t timeout_ms);
+/// What the member finds of itself and of the others, as one JSON document (server/health_page.h).
+/// Errors: as status().
+kj::Promise<base::Result<std::string>> health(net::Loop& loop, std::string endpoint,
+                                              std::uint32_t timeout_ms);
 /// Sets, clears or lists faults at one member. Returns all of the member's faults. Errors: as
 /// status(), kFaultsNotAllowed, kInvalidArgument (unknown fault or parameter).
 kj::Promise<base::Result<std::vector<Fault>>> fault(net::Loop& loop, std::string endpoint,

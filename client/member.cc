@@ -1,4 +1,4 @@
-// Questions to one member over a connection of their own (client/client.h: status, fault).
+// Questions to one member over a connection of their own (client/client.h: status, health, fault).
 #include <kj/timer.h>
 
 #include "client/channel.h"
@@ -52,6 +52,16 @@ kj::Promise<base::Result<MemberStatus>> status(net::Loop& loop, std::string endp
     return member.statusRequest().send().then(
         [](capnp::Response<schema::Holdfast::StatusResults>&& reply) -> base::Result<MemberStatus> {
           return from_wire(reply.getStatus());
+        });
+  });
+}
+
+kj::Promise<base::Result<std::string>> health(net::Loop& loop, std::string endpoint,
+                                              std::uint32_t timeout_ms) {
+  return ask<std::string>(loop, endpoint, timeout_ms, [](schema::Holdfast::Client& member) {
+    return member.healthRequest().send().then(
+        [](capnp::Response<schema::Holdfast::HealthResults>&& reply) -> base::Result<std::string> {
+          return std::string(reply.getJson().cStr());
         });
   });
 }

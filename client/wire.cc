@@ -65,6 +65,7 @@ MemberStatus from_wire(schema::MemberStatus::Reader from) {
   to.leader_changes = from.getLeaderChanges();
   to.log_syncs = from.getLogSyncs();
   to.log_bytes = from.getLogBytes();
+  to.unready_for_ms = from.getUnreadyForMs();
   to.applied_entries = from.getAppliedEntries();
   to.sessions = from.getSessions();
   to.digest = from.getDigest();

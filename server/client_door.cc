@@ -5,6 +5,7 @@
 
 #include "schema/codec.h"
 #include "server/clock.h"
+#include "server/health_page.h"
 #include "server/wire.h"
 #include "storage/codec.h"
 
@@ -46,6 +47,12 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
       const auto faults = door_.view_.faults->list(fault_peers(door_.view_));
       write_faults(faults, results.initFaults(static_cast<unsigned>(faults.size())));
     }
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> health(HealthContext context) override {
+    HealthQuery query;
+    query.verbose = true;
+    context.getResults().setJson(health_page(door_.view_, query));
     return kj::READY_NOW;
   }
   kj::Promise<void> snapshot(SnapshotContext context) override {
@@ -269,6 +276,7 @@ Status ClientDoor::switch_fault(schema::Holdfast::FaultParams::Reader params) {
     if (status.is_ok()) {
       view_.lines->write(LogLevel::kWarn, "fault cleared",
                          {{"fault", name.empty() ? "all" : name}});
+      view_.journal->add({wall_ms(), "fault-cleared", 0, "", name.empty() ? "all" : name});
     }
     return status;
   }
@@ -285,6 +293,7 @@ Status ClientDoor::switch_fault(schema::Holdfast::FaultParams::Reader params) {
     view_.lines->write(
         LogLevel::kWarn, "fault injected",
         {{"fault", name}, {"parameters", text}, {"for_ms", std::uint64_t{params.getForMs()}}});
+    view_.journal->add({wall_ms(), "fault-set", 0, "", text.empty() ? name : name + " " + text});
   }
   return status;
 }

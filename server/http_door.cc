@@ -3,8 +3,10 @@
 #include <kj/compat/http.h>
 
 #include <string>
+#include <utility>
 
 #include "server/clock.h"
+#include "server/health_page.h"
 #include "server/http_guard.h"
 
 namespace server {
@@ -17,7 +19,7 @@ struct Page {
   std::string body;
 };
 
-Page health_page(const std::vector<HealthCheck>& checks) {
+Page checks_page(const std::vector<HealthCheck>& checks) {
   Page page;
   page.body = to_text(checks);
   if (!all_ok(checks)) {
@@ -27,10 +29,12 @@ Page health_page(const std::vector<HealthCheck>& checks) {
   return page;
 }
 
-/// The path without its query.
-std::string path_of(kj::StringPtr url) {
+/// The path without its query, and the query without its mark.
+std::pair<std::string, std::string> split_url(kj::StringPtr url) {
   const std::string text(url.cStr());
-  return text.substr(0, text.find('?'));
+  const std::size_t mark = text.find('?');
+  if (mark == std::string::npos) return {text, ""};
+  return {text.substr(0, mark), text.substr(mark + 1)};
 }
 
 }  // namespace
@@ -51,7 +55,8 @@ class HttpDoor::Impl final : public kj::HttpService {
                             kj::AsyncInputStream&, Response& response) override {
     ++counters_.http_requests;
     const bool reads = method == kj::HttpMethod::GET || method == kj::HttpMethod::HEAD;
-    const Page page = reads ? make(path_of(url))
+    const auto [path, query] = split_url(url);
+    const Page page = reads ? make(path, query)
                             : Page{405, "Method Not Allowed", "text/plain", "only GET and HEAD\n"};
     kj::HttpHeaders headers(*headers_);
     headers.set(kj::HttpHeaderId::CONTENT_TYPE, kj::StringPtr(page.type));
@@ -64,12 +69,15 @@ class HttpDoor::Impl final : public kj::HttpService {
   }
 
  private:
-  Page make(const std::string& path) const {
+  Page make(const std::string& path, const std::string& query) const {
     const std::uint64_t loop_ms = view_.stamps->loop.at_ms.load(std::memory_order_relaxed);
     const std::uint64_t now_ms = boot_ms();
-    if (path == "/livez") return health_page(liveness(loop_ms, now_ms, view_.readiness));
+    if (path == "/livez") return checks_page(liveness(loop_ms, now_ms, view_.readiness));
     if (path == "/readyz") {
-      return health_page(readiness(view_.board->read()->replica, loop_ms, now_ms, view_.readiness));
+      return checks_page(readiness(view_.board->read()->replica, loop_ms, now_ms, view_.readiness));
+    }
+    if (path == "/health") {
+      return {200, "OK", "application/json", health_page(view_, parse_health_query(query))};
     }
     if (path == "/metrics") {
       return {200, "OK", "text/plain; version=0.0.4; charset=utf-8",
@@ -79,7 +87,7 @@ class HttpDoor::Impl final : public kj::HttpService {
       return {200, "OK", "application/json", "{\"version\":\"" HOLDFAST_VERSION "\"}\n"};
     }
     return {404, "Not Found", "text/plain; charset=utf-8",
-            "no such page; there are /livez /readyz /metrics /version\n"};
+            "no such page; there are /livez /readyz /health /metrics /version\n"};
   }
 
   const NodeView view_;

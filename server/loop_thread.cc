@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <deque>
 #include <exception>
+#include <map>
 #include <utility>
 
 #include "server/clock.h"
+#include "server/event_record.h"
 #include "server/generation_fence.h"
 
 namespace server {
@@ -19,32 +21,6 @@ constexpr std::uint64_t kChunkEveryMs = 20;
 /// How long a member that has left is still dialled.
 constexpr std::uint64_t kLeavingMs = 10'000;
 
-/// At which level a trace event is logged: what a person asks about after an incident is info.
-LogLevel level_of(raft::TraceKind kind) {
-  using raft::TraceKind;
-  switch (kind) {
-    case TraceKind::kCommitted:
-      return LogLevel::kTrace;
-    case TraceKind::kBecamePreCandidate:
-    case TraceKind::kVoteGranted:
-    case TraceKind::kVoteRefused:
-    case TraceKind::kTruncated:
-    case TraceKind::kPeerProbing:
-    case TraceKind::kPeerReplicating:
-      return LogLevel::kDebug;
-    case TraceKind::kSupportWithdrawn:
-    case TraceKind::kStalled:
-    case TraceKind::kSteppedDown:
-    case TraceKind::kPeerRefused:
-      return LogLevel::kWarn;
-    case TraceKind::kQuarantined:
-    case TraceKind::kDiverged:
-      return LogLevel::kError;
-    default:
-      return LogLevel::kInfo;
-  }
-}
-
 }  // namespace
 
 /// The ports of the replica, the replica itself and its links.
@@ -52,7 +28,8 @@ class LoopThread::Turn : private LogPort,
                          private SnapshotPort,
                          private Transport,
                          private ClientPort,
-                         private TraceSink {
+                         private TraceSink,
+                         private ObserverPort {
  public:
   Turn(net::Loop& loop, LoopOptions options, const LoopPeers& peers)
       : peers_(peers),
@@ -66,6 +43,8 @@ class LoopThread::Turn : private LogPort,
                   .clients = this,
                   .trace = this}),
         links_options_(std::move(options.links)),
+        observer_(options.observer, *this),
+        record_(*peers.lines, *peers.journal),
         loop_(loop),
         tick_ms_(options.replica.tick_ms) {}
 
@@ -73,6 +52,9 @@ class LoopThread::Turn : private LogPort,
     auto links = net::peer::Links::start(
         loop_, links_options_,
         {.message = [this](raft::Message message) { turn([&] { receive(std::move(message)); }); },
+         .rows = [this](
+                     base::MemberId from,
+                     std::string rows) { turn([&] { observer_.receive(from, rows, now_us_); }); },
          .link_up = [this](base::MemberId peer) { turn([&] { replica_.link_up(peer); }); },
          .link_down = [this](base::MemberId peer) { turn([&] { replica_.link_down(peer); }); }});
     if (!links) return links.status();
@@ -115,12 +97,14 @@ class LoopThread::Turn : private LogPort,
   template <class Work>
   void run_turn(Work work) {
     turning_ = true;
-    const std::uint64_t now = boot_ms();
+    now_us_ = boot_us();
+    const std::uint64_t now = now_us_ / 1000;
     peers_.stamps->loop.at_ms.store(now, std::memory_order_relaxed);
     replica_.advance(now, wall_ms());
     work();
     replica_.pump();
     read_chunks(now);
+    if (observer_.advance(now_us_) && links_ != nullptr) observe();
     if (!answers_.empty()) peers_.answer(std::exchange(answers_, {}));
     if (changed_ || now >= next_publish_ms_) {
       next_publish_ms_ = now + kPublishEveryMs;
@@ -130,10 +114,24 @@ class LoopThread::Turn : private LogPort,
     turning_ = false;
   }
 
+  void observe() {
+    SyncReading syncs;
+    syncs.done = peers_.append_duration->read();
+    const std::uint64_t since_ms = peers_.stamps->log.at_ms.load(std::memory_order_relaxed);
+    if (since_ms != 0 && now_us_ / 1000 >= since_ms) syncs.pending_us = now_us_ - since_ms * 1000;
+    observer_.observe(now_us_, wall_ms(), replica_.status().core, syncs);
+    replica_.pump();
+  }
+
   void publish() {
     changed_ = false;
     NodeStatus status;
     status.replica = replica_.status();
+    status.observer = observer_.report(now_us_);
+    const std::uint64_t now_ms = now_us_ / 1000;
+    const bool ready = all_ok(readiness(status.replica, now_ms, now_ms, peers_.readiness));
+    unready_since_ms_ = ready ? 0 : unready_since_ms_ == 0 ? now_ms : unready_since_ms_;
+    status.unready_since_ms = unready_since_ms_;
     for (const auto& peer : dialled_) {
       status.links.emplace_back(peer.id,
                                 links_ ? links_->counters(peer.id) : net::peer::LinkCounters());
@@ -250,6 +248,7 @@ class LoopThread::Turn : private LogPort,
     std::vector<net::peer::PeerAddress> before = std::exchange(dialled_, {});
     if (configuration.voters.empty()) dialled_ = flags;
     for (const base::MemberId id : configuration.ids()) {
+      names_[id] = configuration.find(id)->name;
       if (id == links_options_.self) continue;
       auto address = net::parse_address(configuration.find(id)->peer_address);
       const auto flag =
@@ -288,20 +287,33 @@ class LoopThread::Turn : private LogPort,
   // TraceSink
   void trace(const raft::TraceEvent& event) override {
     if (event.kind != raft::TraceKind::kCommitted) changed_ = true;
-    const LogLevel level = level_of(event.kind);
-    if (!peers_.lines->enabled(level)) return;
-    peers_.lines->write(level, raft::name_of(event.kind),
-                        {{"term", event.term.value},
-                         {"index", event.index.value},
-                         {"peer", event.peer ? base::to_hex(event.peer.value) : std::string()},
-                         {"reason", event.detail}});
+    record_.trace(event, [this](base::MemberId id) { return name_of(id); });
+  }
+  std::string name_of(base::MemberId id) const {
+    const auto at = names_.find(id);
+    return at == names_.end() || at->second.empty() ? base::to_hex(id.value) : at->second;
+  }
+
+  // ObserverPort
+  void send_rows(base::MemberId to, const std::string& rows) override {
+    links_->send_rows(to, rows);
+  }
+  void assess(raft::SelfAssessment assessment) override { replica_.assess(std::move(assessment)); }
+  void yield_leadership(base::MemberId to, const std::string& reason) override {
+    replica_.yield_leadership(to, reason);
+  }
+  void judged(const health::Verdict& verdict, bool stands) override {
+    changed_ = true;
+    record_.judged(verdict, stands, [this](base::MemberId id) { return name_of(id); });
   }
 
   const LoopPeers& peers_;
   bool turning_ = false;
+  std::uint64_t now_us_ = 0;           // when this turn began
   std::vector<ClientAnswer> answers_;  // of this turn
   bool changed_ = false;               // something that status shows at once
   std::uint64_t next_publish_ms_ = 0;
+  std::uint64_t unready_since_ms_ = 0;  // 0: it is ready
   GenerationFence generation_;
   Replica replica_;
   const net::peer::LinksOptions links_options_;
@@ -313,6 +325,9 @@ class LoopThread::Turn : private LogPort,
   std::vector<Leaving> leaving_;
   std::deque<raft::SnapshotReadRequest> chunks_;  // that followers wait for
   std::uint64_t next_chunk_ms_ = 0;
+  std::map<base::MemberId, std::string> names_;  // of everybody who ever was a member
+  Observer observer_;
+  EventRecord record_;
   std::unique_ptr<net::peer::Links> links_;
   net::Loop& loop_;
   const std::uint32_t tick_ms_;

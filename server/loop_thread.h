@@ -15,8 +15,11 @@
 #include "server/disk_thread.h"
 #include "server/doorbell.h"
 #include "server/events.h"
+#include "server/journal.h"
 #include "server/log_sink.h"
 #include "server/log_thread.h"
+#include "server/observer.h"
+#include "server/readiness.h"
 #include "server/replica.h"
 #include "server/stamps.h"
 #include "server/status_board.h"
@@ -31,6 +34,7 @@ struct LoopOptions {
   raft::Recovered recovered;
   kv::Position position;
   net::peer::LinksOptions links;
+  ObserverOptions observer;
 };
 
 /// What the loop speaks to. All outlive it.
@@ -42,6 +46,9 @@ struct LoopPeers {
   StatusBoard* board = nullptr;
   Stamps* stamps = nullptr;
   LogSink* lines = nullptr;
+  Journal* journal = nullptr;
+  ReadinessOptions readiness;
+  const DurationHistogram* append_duration = nullptr;  // of the log thread
   /// The answers of one turn; called on the loop thread, must not block.
   std::function<void(std::vector<ClientAnswer>)> answer;
 };

@@ -40,6 +40,24 @@ void DurationHistogram::record_us(std::uint64_t duration_us) {
   sum_us_.fetch_add(duration_us, std::memory_order_relaxed);
 }
 
+std::optional<std::uint64_t> DurationHistogram::median_us(const Reading& before,
+                                                          const Reading& after) {
+  const std::uint64_t count = after.count - before.count;
+  if (count == 0) return std::nullopt;
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    const std::uint64_t here = after.counts[i] - before.counts[i];
+    if (2 * (below + here) < count) {
+      below += here;
+      continue;
+    }
+    // Evenly spread within its bucket.
+    const std::uint64_t low = i == 0 ? 0 : bound_us(i - 1);
+    return low + (bound_us(i) - low) * (count - 2 * below) / (2 * here);
+  }
+  return bound_us(kBuckets - 1);
+}
+
 DurationHistogram::Reading DurationHistogram::read() const {
   Reading reading;
   for (std::size_t i = 0; i < kBuckets; ++i) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,9 @@ class DurationHistogram {
     std::uint64_t sum_us = 0;
   };
   Reading read() const;
+  /// The median of what was recorded between two readings, to within a bucket; nothing if there was
+  /// nothing.
+  static std::optional<std::uint64_t> median_us(const Reading& before, const Reading& after);
   /// The upper bound of a bucket in microseconds.
   static constexpr std::uint64_t bound_us(std::size_t bucket) {
     return std::uint64_t{100} << bucket;

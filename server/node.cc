@@ -44,6 +44,10 @@ LoopOptions loop_options(const Config& config, const storage::LogStore& log,
   options.recovered = std::move(recovered);
   options.position = std::move(position);
   options.links = links_options(config, options.core.seed);
+  options.observer.self = config.self;
+  options.observer.epoch = log.opening().epoch;
+  options.observer.tick_ms = config.tick_ms();
+  options.observer.time_scale = config.time_scale;
   if (config.allow_faults) options.links.faults = &faults.links();
   return options;
 }
@@ -56,6 +60,14 @@ NodeStatus status_at_opening(const raft::Recovered& recovered, const kv::Positio
   status.replica.core.quarantine_reason = recovered.quarantine_reason;
   status.replica.position = position;
   return status;
+}
+
+ReadinessOptions readiness_options(const Config& config) {
+  ReadinessOptions options;
+  options.tick_ms = config.tick_ms();
+  options.election_ticks = config.election_ms / 10;
+  options.stuck_ms *= config.time_scale;
+  return options;
 }
 
 WatchdogOptions watchdog_options(const Config& config, Node::End end) {
@@ -97,6 +109,7 @@ class Node::Impl {
   Stamps stamps_;
   StatusBoard board_;
   DurationHistogram append_duration_;
+  Journal journal_;
   Watchdog watchdog_;
   LogThread log_;
   ApplyThread apply_;
@@ -146,14 +159,13 @@ NodeView Node::Impl::view() {
   view.stamps = &stamps_;
   view.log = &directory_->log();
   view.lines = &lines_;
+  view.journal = &journal_;
   view.faults = faults_.get();
   view.append_duration = &append_duration_;
   view.sessions = [this] { return apply_.sessions(); };
   view.apply = &apply_;
   view.disk = &disk_;
-  view.readiness.tick_ms = config_.tick_ms();
-  view.readiness.election_ticks = config_.election_ms / 10;
-  view.readiness.stuck_ms *= config_.time_scale;
+  view.readiness = readiness_options(config_);
   return view;
 }
 
@@ -166,6 +178,9 @@ LoopPeers Node::Impl::loop_peers() {
   peers.board = &board_;
   peers.stamps = &stamps_;
   peers.lines = &lines_;
+  peers.journal = &journal_;
+  peers.readiness = readiness_options(config_);
+  peers.append_duration = &append_duration_;
   peers.answer = [this](std::vector<ClientAnswer> answers) { door_.answer(std::move(answers)); };
   return peers;
 }

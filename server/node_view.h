@@ -8,6 +8,7 @@
 
 #include "server/config.h"
 #include "server/fault_plane.h"
+#include "server/journal.h"
 #include "server/log_sink.h"
 #include "server/metrics.h"
 #include "server/readiness.h"
@@ -27,6 +28,7 @@ struct NodeView {
   const Stamps* stamps = nullptr;
   const storage::LogStore* log = nullptr;
   LogSink* lines = nullptr;
+  Journal* journal = nullptr;
   FaultPlane* faults = nullptr;
   const DurationHistogram* append_duration = nullptr;
   std::function<std::uint64_t()> sessions;

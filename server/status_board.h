@@ -10,12 +10,15 @@
 
 #include "base/ids.h"
 #include "net/peer/links.h"
+#include "server/observer.h"
 #include "server/replica.h"
 
 namespace server {
 
 struct NodeStatus {
   ReplicaStatus replica;
+  ObserverReport observer;
+  std::uint64_t unready_since_ms = 0;  // on the boot-time clock; 0: it is ready
   std::vector<std::pair<base::MemberId, net::peer::LinkCounters>> links;
 };
 

@@ -185,6 +185,8 @@ void write_status(const NodeView& view, const std::string& http_address,
   to.setName(view.config->name);
   to.setReady(all_ok(checks));
   to.setReason(first_reason(checks));
+  const std::uint64_t since_ms = status->unready_since_ms;
+  if (since_ms != 0) to.setUnreadyForMs(std::max<std::uint64_t>(1, boot_ms() - since_ms));
   to.setLogSyncs(view.log->syncs());
   to.setLogBytes(view.log->size_bytes());
   to.setSessions(view.sessions());

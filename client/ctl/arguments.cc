@@ -81,6 +81,14 @@ void add_cluster_verbs(CLI::App& app, Raw& raw, Arguments& to) {
   auto* status = app.add_subcommand("status", "what each member says of itself, and who leads");
   status->callback([&to] { to.verb = Verb::kStatus; });
 
+  auto* health = app.add_subcommand("health", "what members find wrong with themselves and others");
+  health->add_option("NODE", to.health_of, "one member with all its checks (default: all members)");
+  health->callback([&to] { to.verb = Verb::kHealth; });
+  app.add_subcommand("matrix", "who hears whom, how fast, and which verdicts stand")
+      ->callback([&to] { to.verb = Verb::kMatrix; });
+  app.add_subcommand("why", "each change of leader and verdict of the last hour, and its evidence")
+      ->callback([&to] { to.verb = Verb::kWhy; });
+
   auto* fault = app.add_subcommand("fault", "inject a fault into one member, list or clear them");
   fault->add_option("WORDS", raw.fault_words,
                     "NAME [KEY=VALUE]...: inject it; clear [NAME]: end it, or all; nothing: list");

@@ -101,6 +101,9 @@ enum class Verb : std::uint8_t {
   kDel,
   kTxn,
   kStatus,
+  kHealth,
+  kMatrix,
+  kWhy,
   kMember,
   kMoveLeader,
   kFault,
@@ -129,6 +132,7 @@ struct Arguments {
   MemberArguments member;
   std::string move_leader_to;
   FaultChange fault;
+  std::string health_of;  // a member's name or number; empty: all
   BenchArguments bench;
   SnapshotArguments snapshot;
   /// What holdfastd is to do with files and directories, in its words: kOffline.

@@ -129,6 +129,22 @@ ordered_json member_json(const MemberRow& row) {
   return json;
 }
 
+/// " for 3 s", or nothing if that is not known.
+std::string since(std::uint64_t for_ms) {
+  if (for_ms == 0) return "";
+  return " for " + (for_ms < 1000 ? "less than 1" : std::to_string(for_ms / 1000)) + " s";
+}
+
+/// For how long the leader has not heard a member.
+std::string silence_of(const ClusterStatus& cluster, const std::string& name) {
+  for (const MemberRow& row : cluster.members) {
+    if (!row.leader) continue;
+    for (const auto& peer : row.status.peers)
+      if (peer.name == name) return since(peer.silent_ms);
+  }
+  return "";
+}
+
 std::vector<std::string> cells_of(const MemberRow& row) {
   const std::string name = row.name.empty() ? "?" : row.name;
   if (!row.reachable)
@@ -202,11 +218,28 @@ std::string json_of(const ClusterStatus& cluster) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+std::string summary_of(const ClusterStatus& cluster) {
+  const std::size_t more = cluster.tolerates();
+  const std::string tolerates = "tolerates " + std::to_string(more) + " more failure" +
+                                (more == 1 ? "" : "s") + ", led by " + cluster.leader;
+  std::string wrong;
+  for (const MemberRow& row : cluster.members) {
+    if (is_well(row)) continue;
+    wrong += (wrong.empty() ? ": " : "; ") + (row.name.empty() ? row.endpoint : row.name);
+    if (!row.reachable) {
+      wrong += " unreachable" + silence_of(cluster, row.name);
+    } else {
+      wrong += " not well" + since(row.status.unready_for_ms) + " (" +
+               (row.reason.empty() ? "not ready" : row.reason) + ")";
+    }
+  }
+  if (cluster.leader.empty()) return "unavailable, nobody leads" + wrong;
+  if (cluster.well == cluster.size) return "healthy, " + tolerates;
+  return "degraded, " + tolerates + wrong;
+}
+
 std::string simple_of(const ClusterStatus& cluster) {
-  std::string text = cluster.leader.empty() ? "no leader" : cluster.leader + " leads";
-  text += ", " + std::to_string(cluster.well) + " of " + std::to_string(cluster.size) +
-          " members are well, tolerates " + std::to_string(cluster.tolerates()) +
-          " more failure(s)\n";
+  std::string text = summary_of(cluster) + "\n";
   std::vector<std::vector<std::string>> rows = {
       {"NAME", "ENDPOINT", "ROLE", "TERM", "LAST", "DURABLE", "COMMIT", "APPLIED", "CONDITION"}};
   for (const auto& row : cluster.members) rows.push_back(cells_of(row));

@@ -45,6 +45,9 @@ Answers ask_members(net::Loop& loop, const std::vector<std::string>& endpoints,
                     std::uint32_t timeout_ms);
 
 std::string json_of(const ClusterStatus& cluster);
+/// "healthy, tolerates 1 more failure, led by n2", or what is wrong, with whom and for how long.
+std::string summary_of(const ClusterStatus& cluster);
+/// The summary and a table.
 std::string simple_of(const ClusterStatus& cluster);
 
 /// `holdfast status`. Exit code 0 while somebody leads, 4 otherwise.

@@ -8,6 +8,7 @@
 #include "client/ctl/cluster_status.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/faults.h"
+#include "client/ctl/health.h"
 #include "client/ctl/member.h"
 #include "client/ctl/playground/playground.h"
 #include "client/ctl/playground/supervisor.h"
@@ -36,6 +37,12 @@ int main(int argc, char** argv) {
       return run_txn(arguments);
     case Verb::kStatus:
       return run_status(arguments);
+    case Verb::kHealth:
+      return run_health(arguments);
+    case Verb::kMatrix:
+      return run_matrix(arguments);
+    case Verb::kWhy:
+      return run_why(arguments);
     case Verb::kMember:
       return run_member(arguments);
     case Verb::kMoveLeader:

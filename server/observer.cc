@@ -1,0 +1,306 @@
+#include "server/observer.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace server {
+namespace {
+
+using base::MemberId;
+using health::SpeedClass;
+
+constexpr std::uint32_t kElectionMs = 300;  // T
+constexpr std::size_t kReadings = 5;        // four rounds lie between the first and the last
+constexpr double kUsualWeight = 1.0 / 64;   // of the newest round
+constexpr std::uint32_t kFoundToStand = 3;
+constexpr std::uint32_t kMissedToEnd = 5;
+constexpr std::uint64_t kMoveAgainMs = 5000;
+
+health::PhiOptions phi_options(std::uint32_t time_scale) {
+  health::PhiOptions options;
+  options.heartbeat_ms = Observer::kEveryMs * time_scale;
+  options.pause_ms *= time_scale;
+  return options;
+}
+
+health::MatrixOptions matrix_options(std::uint32_t time_scale) {
+  health::MatrixOptions options;
+  options.fresh_ms *= time_scale;
+  options.silent_ms *= time_scale;
+  options.append_ms *= time_scale;
+  options.slow_link_min_ms *= time_scale;
+  return options;
+}
+
+}  // namespace
+
+Observer::Observer(ObserverOptions options, ObserverPort& port)
+    : options_(std::move(options)), port_(port) {}
+
+std::optional<double> Observer::Peer::round_trip_ms() const {
+  if (trips == 0) return std::nullopt;
+  std::vector<double> known(trips_ms.begin(), trips_ms.begin() + std::min(trips, trips_ms.size()));
+  std::nth_element(known.begin(), known.begin() + known.size() / 2, known.end());
+  return known[known.size() / 2];
+}
+
+bool Observer::advance(std::uint64_t now_us) {
+  if (turned_us_ != 0 && now_us > turned_us_ + scaled_us(kElectionMs)) {
+    starved_until_us_ = now_us + scaled_us(2 * kElectionMs);
+  }
+  turned_us_ = now_us;
+  return now_us >= next_us_;
+}
+
+void Observer::observe(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core,
+                       const SyncReading& syncs) {
+  next_us_ = now_us + scaled_us(kEveryMs);
+  follow_members(now_us, core);
+  follow_syncs(syncs, core.stalled, now_us);
+  health::Row own = own_row(now_us, core);
+  (void)matrix_.take(own, now_us / 1000, 0);
+  send(now_us, own);
+  judge(now_us, wall_ms, core);
+  consider_moving(now_us, core);
+}
+
+void Observer::follow_members(std::uint64_t now_us, const raft::CoreStatus& core) {
+  names_.clear();
+  voters_.clear();
+  for (const MemberId id : core.configuration.ids()) {
+    names_[id] = core.configuration.find(id)->name;
+    if (core.configuration.find_voter(id) != nullptr) voters_.push_back(id);
+    if (id == options_.self) continue;
+    const auto [at, is_new] = peers_.try_emplace(id, phi_options(options_.time_scale));
+    if (is_new) at->second.heard_us = now_us;
+  }
+  std::erase_if(peers_, [&](const auto& peer) { return !names_.contains(peer.first); });
+  std::vector<MemberId> members;
+  for (const auto& [id, name] : names_) members.push_back(id);
+  matrix_.keep(members);
+}
+
+std::string Observer::name_of(MemberId id) const {
+  const auto at = names_.find(id);
+  return at == names_.end() || at->second.empty() ? base::to_hex(id.value) : at->second;
+}
+
+// ---- How slow the own disk is ----
+
+/// A stall is another matter, and says nothing of how fast the disk is.
+void Observer::follow_syncs(const SyncReading& syncs, bool stalled, std::uint64_t now_us) {
+  if (stalled) readings_.clear();
+  if (stalled || now_us < next_round_us_) return;
+  next_round_us_ = now_us + scaled_us(health::SlowScore::kRoundMs);
+  readings_.push_back(syncs.done);
+  if (readings_.size() > kReadings) readings_.erase(readings_.begin());
+  const auto median_us = DurationHistogram::median_us(readings_.front(), readings_.back());
+  sync_ms_.reset();
+  if (median_us) sync_ms_ = static_cast<double>(*median_us) / 1000;
+  // One that has not ended yet has taken at least so long.
+  if (syncs.pending_us) {
+    sync_ms_ = std::max(sync_ms_.value_or(0), static_cast<double>(*syncs.pending_us) / 1000);
+  }
+  score_round();
+}
+
+/// Without a sync in the last second nothing speaks against the disk.
+void Observer::score_round() {
+  std::vector<double> others;
+  for (const auto& [id, known] : matrix_.rows()) {
+    const bool fresh = known.age_ms(turned_us_ / 1000) <= 2000 * options_.time_scale;
+    if (id != options_.self && fresh && known.row.sync_ms) others.push_back(*known.row.sync_ms);
+  }
+  limit_ms_ = health::slow_above_ms(std::move(others), usual_ms_);
+  const bool bad = sync_ms_ && limit_ms_ && *sync_ms_ > *limit_ms_ * options_.time_scale;
+  if (sync_ms_ && !bad) {
+    usual_ms_ = usual_ms_ ? *usual_ms_ + (*sync_ms_ - *usual_ms_) * kUsualWeight : *sync_ms_;
+  }
+  const SpeedClass before = score_.speed();
+  score_.round(bad);
+  if ((before == SpeedClass::kSlow) != (score_.speed() == SpeedClass::kSlow)) {
+    port_.assess({true, "", score_.speed() == SpeedClass::kSlow});
+  }
+}
+
+// ---- Rows ----
+
+health::Row Observer::own_row(std::uint64_t now_us, const raft::CoreStatus& core) const {
+  health::Row row;
+  row.observer = options_.self;
+  row.epoch = options_.epoch;
+  row.sequence = sequence_ + 1;
+  row.speed = score_.speed();
+  row.score = score_.score();
+  row.sync_ms = sync_ms_;
+  row.stalled = core.stalled;
+  row.reason = core.stall_reason;
+  row.starved = now_us < starved_until_us_;
+  row.leads = core.role == raft::Role::kLeader;
+  row.moves_ms = own_moves_ms(now_us);
+  for (const auto& [id, peer] : peers_) {
+    health::LinkView link;
+    link.peer = id;
+    link.silent_ms = static_cast<std::uint32_t>((now_us - peer.heard_us) / 1000);
+    link.phi = peer.phi.value(now_us / 1000);
+    link.round_trip_ms = peer.round_trip_ms();
+    for (const raft::PeerStatus& known : core.peers) {
+      const bool waits = row.leads && known.id == id && !known.progress.needs_snapshot;
+      if (waits) link.append_age_ms = known.stuck_ticks * options_.tick_ms;
+    }
+    row.links.push_back(link);
+  }
+  return row;
+}
+
+/// The own row, and one of another in turn: a member that is not heard here may be heard there.
+void Observer::send(std::uint64_t now_us, const health::Row& own) {
+  sequence_ = own.sequence;
+  SentRow sent{own, 0, now_us, {}};
+  std::vector<const health::Matrix::Known*> others;
+  for (const auto& [id, known] : matrix_.rows()) {
+    const bool fresh = known.age_ms(now_us / 1000) <= matrix_options(options_.time_scale).fresh_ms;
+    if (id != options_.self && fresh) others.push_back(&known);
+  }
+  for (const auto& [id, peer] : peers_) {
+    if (peer.sent_us != 0) sent.echoes.push_back({id, peer.sent_us, now_us - peer.heard_us});
+  }
+  std::vector<SentRow> rows = {std::move(sent)};
+  if (!others.empty()) {
+    const auto& known = *others[++relayed_ % others.size()];
+    rows.push_back({known.row, known.age_ms(now_us / 1000), 0, {}});
+  }
+  const std::string bytes = encode_rows(rows);
+  for (const auto& [id, peer] : peers_) port_.send_rows(id, bytes);
+}
+
+void Observer::receive(MemberId from, const std::string& bytes, std::uint64_t now_us) {
+  const auto at = peers_.find(from);
+  auto rows = decode_rows(bytes);
+  if (at == peers_.end() || !rows || rows->empty() || rows->front().row.observer != from) return;
+  Peer& peer = at->second;
+  const SentRow& first = rows->front();
+  peer.phi.heard(now_us / 1000);
+  peer.heard_us = now_us;
+  peer.sent_us = first.sent_us;
+  for (const Echo& echo : first.echoes) {
+    if (echo.peer != options_.self || now_us < echo.echo_us + echo.held_us) continue;
+    const auto trip_us = static_cast<double>(now_us - echo.echo_us - echo.held_us);
+    peer.trips_ms[peer.trips++ % peer.trips_ms.size()] = trip_us / 1000;
+  }
+  for (SentRow& each : rows.value()) {
+    if (each.row.observer == options_.self) continue;
+    (void)matrix_.take(std::move(each.row), now_us / 1000, each.age_ms);
+  }
+}
+
+// ---- Verdicts ----
+
+void Observer::judge(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core) {
+  std::vector<health::Verdict> found;
+  const bool voter = core.configuration.find_voter(options_.self) != nullptr;
+  if (voter && voters_.size() > 1) {
+    found = health::judge(matrix_, options_.self, voters_, now_us / 1000,
+                          matrix_options(options_.time_scale),
+                          [this](MemberId id) { return name_of(id); });
+  }
+  for (Finding& each : findings_) {
+    const auto at = std::find_if(found.begin(), found.end(), [&](const health::Verdict& verdict) {
+      return verdict.same_as(each.verdict);
+    });
+    if (at == found.end()) {
+      each.found = 0;
+      ++each.missed;
+      continue;
+    }
+    each.verdict = std::move(*at);
+    found.erase(at);
+    ++each.found;
+    each.missed = 0;
+  }
+  for (health::Verdict& verdict : found) findings_.push_back({std::move(verdict), 1, 0, wall_ms});
+  for (Finding& each : findings_) {
+    if (!each.stands && each.found >= kFoundToStand) {
+      each.stands = true;
+      port_.judged(each.verdict, true);
+    } else if (each.stands && each.missed >= kMissedToEnd) {
+      port_.judged(each.verdict, false);
+    }
+  }
+  std::erase_if(findings_, [](const Finding& each) {
+    return each.stands ? each.missed >= kMissedToEnd : each.missed > 0;
+  });
+}
+
+ObserverReport Observer::report(std::uint64_t now_us) const {
+  ObserverReport report;
+  for (const bool own : {true, false}) {
+    for (const auto& [id, known] : matrix_.rows()) {
+      if ((id == options_.self) == own) {
+        report.rows.push_back({known.row, known.age_ms(now_us / 1000)});
+      }
+    }
+  }
+  for (const Finding& each : findings_) {
+    if (each.stands) report.verdicts.push_back({each.verdict, each.since_wall_ms});
+  }
+  return report;
+}
+
+// ---- Handing over ----
+
+std::vector<std::uint32_t> Observer::own_moves_ms(std::uint64_t now_us) const {
+  std::vector<std::uint32_t> ages;
+  for (const std::uint64_t at_us : moves_us_) {
+    const std::uint64_t age_ms = (now_us - at_us) / 1000;
+    if (age_ms < options_.leadership.moves_within_ms) {
+      ages.push_back(static_cast<std::uint32_t>(age_ms));
+    }
+  }
+  return ages;
+}
+
+void Observer::consider_moving(std::uint64_t now_us, const raft::CoreStatus& core) {
+  if (core.role != raft::Role::kLeader) {
+    led_since_us_ = 0;
+    return;
+  }
+  if (led_since_us_ == 0 || led_term_ != core.term) {
+    led_since_us_ = now_us;
+    led_term_ = core.term;
+  }
+  if (score_.speed() != SpeedClass::kSlow || now_us < next_move_us_) return;
+  std::vector<health::Candidate> candidates;
+  std::vector<std::uint32_t> moves_ms = own_moves_ms(now_us);
+  for (const raft::PeerStatus& peer : core.peers) {
+    const auto known = matrix_.rows().find(peer.id);
+    if (known == matrix_.rows().end() || core.configuration.find_voter(peer.id) == nullptr)
+      continue;
+    const health::Row& row = known->second.row;
+    const std::uint32_t age_ms = known->second.age_ms(now_us / 1000);
+    health::Candidate candidate;
+    candidate.id = peer.id;
+    candidate.sound = age_ms <= matrix_options(options_.time_scale).fresh_ms && peer.link_up &&
+                      !row.stalled && !peer.progress.stalled && !peer.progress.needs_snapshot;
+    candidate.speed = row.speed;
+    candidate.lag = core.last > peer.match ? core.last - peer.match : 0;
+    for (const std::uint32_t moved_ms : row.moves_ms) {
+      moves_ms.push_back(moved_ms + age_ms);
+      candidate.moved_ms =
+          std::min<std::uint64_t>(candidate.moved_ms.value_or(UINT64_MAX), moved_ms + age_ms);
+    }
+    candidates.push_back(candidate);
+  }
+  const auto move =
+      health::should_move(SpeedClass::kSlow, (now_us - led_since_us_) / 1000 / options_.time_scale,
+                          candidates, moves_ms, options_.leadership);
+  if (!move) return;
+  next_move_us_ = now_us + scaled_us(kMoveAgainMs);
+  moves_us_.push_back(now_us);
+  port_.yield_leadership(
+      move->to, "slow: its log syncs take " + health::in_ms(sync_ms_.value_or(0)) + ", more than " +
+                    health::in_ms(limit_ms_.value_or(0)) + " by what the others need; " +
+                    name_of(move->to) + " is " + std::string(health::name_of(move->speed)));
+}
+
+}  // namespace server

@@ -1,0 +1,138 @@
+// The observers' exchange: what this member sees of the others, what they see of it and of each
+// other, the verdicts that follow, and the two reactions: a slow member says so to its core, and a
+// slow leader hands over. Glue around health/: owns no thread and reads no clock, so the simulator
+// can run it. Loop thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "health/leadership.h"
+#include "health/matrix.h"
+#include "health/phi.h"
+#include "health/slow_score.h"
+#include "raft/core.h"
+#include "server/metrics.h"
+#include "server/observer_codec.h"
+
+namespace server {
+
+struct ObserverOptions {
+  base::MemberId self;
+  std::uint64_t epoch = 0;  // of this opening
+  std::uint32_t tick_ms = 10;
+  std::uint32_t time_scale = 1;  // every bound is so many times longer
+  health::LeadershipOptions leadership;
+};
+
+/// What an observer does. Called from within observe() and receive().
+class ObserverPort {
+ public:
+  virtual ~ObserverPort() = default;
+  virtual void send_rows(base::MemberId to, const std::string& rows) = 0;
+  virtual void assess(raft::SelfAssessment assessment) = 0;
+  virtual void yield_leadership(base::MemberId to, const std::string& reason) = 0;
+  /// A verdict stands, or has ended.
+  virtual void judged(const health::Verdict& verdict, bool stands) = 0;
+};
+
+/// What the log's disk has done, as of now.
+struct SyncReading {
+  DurationHistogram::Reading done;          // since the process began
+  std::optional<std::uint64_t> pending_us;  // how long the present one has taken
+};
+
+struct StandingVerdict {
+  health::Verdict verdict;
+  std::uint64_t since_wall_ms = 0;
+};
+struct SeenRow {
+  health::Row row;
+  std::uint32_t age_ms = 0;
+};
+/// A copy for the doors.
+struct ObserverReport {
+  std::vector<SeenRow> rows;  // the own one first
+  std::vector<StandingVerdict> verdicts;
+};
+
+/// Invariants:
+/// - a verdict stands once it was found three times in a row, and ends once it was not found five
+///   times in a row;
+/// - a member that was late itself (no turn for T) accuses nobody for 2T;
+/// - hand-overs keep to health::LeadershipOptions.
+class Observer {
+ public:
+  static constexpr std::uint32_t kEveryMs = 100;
+
+  Observer(ObserverOptions options, ObserverPort& port);
+
+  /// Each turn of the owner. True: observe() is due.
+  bool advance(std::uint64_t now_us);
+  /// `wall_ms` is only written down.
+  void observe(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core,
+               const SyncReading& syncs);
+  /// Any bytes; those that make no sense change nothing.
+  void receive(base::MemberId from, const std::string& rows, std::uint64_t now_us);
+  ObserverReport report(std::uint64_t now_us) const;
+
+ private:
+  struct Peer {
+    explicit Peer(const health::PhiOptions& options) : phi(options) {}
+    health::PhiAccrual phi;
+    std::uint64_t heard_us = 0;         // the last row, or when it was first expected
+    std::uint64_t sent_us = 0;          // by its clock, of that row; 0: none came yet
+    std::array<double, 16> trips_ms{};  // a ring
+    std::size_t trips = 0;              // that were measured
+    std::optional<double> round_trip_ms() const;
+  };
+  struct Finding {
+    health::Verdict verdict;
+    std::uint32_t found = 0, missed = 0;  // in a row
+    std::uint64_t since_wall_ms = 0;
+    bool stands = false;
+  };
+
+  std::uint64_t scaled_us(std::uint64_t ms) const { return ms * 1000 * options_.time_scale; }
+  void follow_members(std::uint64_t now_us, const raft::CoreStatus& core);
+  void follow_syncs(const SyncReading& syncs, bool stalled, std::uint64_t now_us);
+  void score_round();
+  health::Row own_row(std::uint64_t now_us, const raft::CoreStatus& core) const;
+  void send(std::uint64_t now_us, const health::Row& own);
+  void judge(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core);
+  void consider_moving(std::uint64_t now_us, const raft::CoreStatus& core);
+  std::vector<std::uint32_t> own_moves_ms(std::uint64_t now_us) const;
+  std::string name_of(base::MemberId id) const;
+
+  const ObserverOptions options_;
+  ObserverPort& port_;
+  std::map<base::MemberId, Peer> peers_;
+  std::map<base::MemberId, std::string> names_;
+  std::vector<base::MemberId> voters_;
+  health::Matrix matrix_;
+  std::vector<Finding> findings_;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t relayed_ = 0;  // counts; which row is sent on next
+
+  std::uint64_t turned_us_ = 0;
+  std::uint64_t starved_until_us_ = 0;
+  std::uint64_t next_us_ = 0;
+  std::uint64_t next_round_us_ = 0;
+
+  std::vector<DurationHistogram::Reading> readings_;  // one a round, of the last second
+  std::optional<double> sync_ms_;                     // the median over them
+  std::optional<double> usual_ms_;                    // of rounds that were not bad
+  std::optional<double> limit_ms_;                    // above it the last round was bad
+  health::SlowScore score_;
+
+  std::uint64_t led_since_us_ = 0;  // 0: does not lead
+  base::Term led_term_;
+  std::uint64_t next_move_us_ = 0;
+  std::vector<std::uint64_t> moves_us_;  // when it handed over for slowness
+};
+
+}  // namespace server

@@ -1,0 +1,154 @@
+// Members that look well and are not, on real processes: slow disks, half-dead links. Who is found,
+// by whom, what follows, and what a person can read of it.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cluster/nodes.h"
+#include "tests/cluster/writers.h"
+
+namespace cluster {
+namespace {
+
+using nlohmann::json;
+
+class Gray : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(nodes_.wait_ready());
+    const auto leader = nodes_.leader();
+    ASSERT_TRUE(leader.has_value());
+    leader_ = *leader;
+    writers_ = std::make_unique<Writers>(WritersOptions{.endpoints = nodes_.endpoints()});
+    ASSERT_TRUE(writing_goes_on());
+  }
+  void TearDown() override {
+    if (writers_ == nullptr) return;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) EXPECT_EQ(fault(i, {"clear"}).exit_code, 0);
+    EXPECT_TRUE(nodes_.wait_ready());
+    EXPECT_TRUE(writing_goes_on());
+    writers_->stop();
+    for (const auto& wrong : compare_with_cluster(writers_->history(), "w/", nodes_.endpoints()))
+      ADD_FAILURE() << wrong;
+    if (HasFailure()) std::printf("%s\n", nodes_.last_words().c_str());
+  }
+  Ended fault(std::size_t i, std::vector<std::string> words) {
+    words.insert(words.begin(), {"--endpoints", nodes_.client_address(i), "fault"});
+    return nodes_.holdfast(words);
+  }
+  bool writing_goes_on() {
+    const std::uint64_t before = writers_->acknowledged();
+    return wait_until(20000 * time_scale(),
+                      [&] { return writers_->acknowledged() > before + 100; });
+  }
+  json read(std::vector<std::string> words) {
+    words.insert(words.end(), {"-w", "json"});
+    return json::parse(nodes_.holdfast(words).out, nullptr, false);
+  }
+  /// Members that say so of `about`.
+  std::size_t accusers(const std::string& verdict, std::size_t about) {
+    std::size_t count = 0;
+    for (const json& document : read({"health"})) {
+      if (!document.contains("verdicts")) continue;
+      for (const json& each : document["verdicts"]) {
+        count += each["verdict"] == verdict && each["member"] == nodes_.name(about) ? 1 : 0;
+      }
+    }
+    return count;
+  }
+  bool found(const std::string& verdict, std::size_t about, std::size_t by) {
+    return wait_until(20000 * time_scale(), [&] { return accusers(verdict, about) >= by; });
+  }
+  /// The last change of leader as `holdfast why` tells it.
+  std::string last_change() {
+    std::string text;
+    for (const json& each : read({"why"})) {
+      if (each["kind"] == "leader-change")
+        text = each["member"].get<std::string>() + " " + each["text"].get<std::string>();
+    }
+    return text;
+  }
+  std::uint64_t term() { return nodes_.status(leader_)->header.term.value; }
+
+  Nodes nodes_{3};
+  std::size_t leader_ = 0;
+  std::unique_ptr<Writers> writers_;
+};
+
+TEST_F(Gray, ALeaderWithASlowDiskHandsOverAndSaysWhy) {
+  // Its tenure: nobody is moved in its first ten seconds.
+  ASSERT_EQ(fault(leader_, {"slow-log-sync", "delay=60ms"}).exit_code, 0);
+  ASSERT_TRUE(wait_until(60000 * time_scale(), [&] {
+    const auto now = nodes_.leader();
+    return now.has_value() && *now != leader_;
+  })) << "the slow leader stays";
+  EXPECT_NE(nodes_.status(leader_)->step_down_reason.find("log syncs take"), std::string::npos);
+  const std::string change = last_change();
+  EXPECT_NE(change.find("log syncs take"), std::string::npos) << change;
+  EXPECT_TRUE(found("slow", leader_, 2));
+  // A slow follower costs nobody anything, and nothing moves again.
+  const std::size_t next = *nodes_.leader();
+  const std::uint64_t settled = nodes_.status(next)->header.term.value;
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(writing_goes_on());
+  EXPECT_EQ(nodes_.status(next)->header.term.value, settled);
+}
+
+TEST_F(Gray, IfAllDisksAreSlowNothingMoves) {
+  const std::uint64_t before = term();
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    ASSERT_EQ(fault(i, {"slow-log-sync", "delay=40ms"}).exit_code, 0);
+  }
+  const std::uint64_t end_ms = now_ms() + 15000 * time_scale();
+  while (now_ms() < end_ms) ASSERT_TRUE(writing_goes_on());
+  EXPECT_EQ(term(), before);
+}
+
+/// Pings pass and appends do not: it calls itself well.
+TEST_F(Gray, AMemberThatLosesLargePacketsIsFoundThoughItAnswers) {
+  const std::size_t gray = (leader_ + 1) % nodes_.size();
+  writers_->stop();
+  ASSERT_EQ(nodes_.holdfast({"put", "before", "x"}).exit_code, 0);
+  ASSERT_EQ(fault(gray, {"drop-large", "peer=all"}).exit_code, 0);
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(nodes_.holdfast({"put", "large", std::string(4000, 'x')}).exit_code, 0);
+  }
+  EXPECT_TRUE(found("gray", gray, 2));
+  const std::string told = nodes_.holdfast({"health"}).out;
+  EXPECT_NE(told.find("has acknowledged no append"), std::string::npos) << told;
+  EXPECT_EQ(nodes_.holdfast({"health"}).exit_code, 1);
+  writers_.reset();
+}
+
+TEST_F(Gray, OneDirectionThatIsDeadIsNamed) {
+  const std::size_t deaf = (leader_ + 1) % nodes_.size();
+  const std::string name = nodes_.name(deaf);
+  ASSERT_EQ(fault(leader_, {"cut-link", "peer=" + name, "direction=out"}).exit_code, 0);
+  EXPECT_TRUE(found("one-way", leader_, 2));
+  const std::string matrix = nodes_.holdfast({"matrix"}).out;
+  EXPECT_NE(matrix.find("one-way"), std::string::npos) << matrix;
+  EXPECT_NE(matrix.find("silent"), std::string::npos) << matrix;
+  const Page page = http_get(nodes_.http_port(leader_), "/health?verbose&exclude=quorum");
+  EXPECT_EQ(page.code, 200);
+  const json document = json::parse(page.body, nullptr, false);
+  ASSERT_TRUE(document.is_object()) << page.body;
+  EXPECT_EQ(document["rows"].size(), 3u);
+  for (const json& check : document["checks"]) EXPECT_NE(check["name"], "quorum");
+}
+
+TEST_F(Gray, AStoppedMemberIsDeadForTheOthersAndAccusesNobodyWhenItWakes) {
+  const std::size_t stopped = (leader_ + 1) % nodes_.size();
+  nodes_.signal(stopped, SIGSTOP);
+  EXPECT_TRUE(found("dead", stopped, 2));
+  nodes_.signal(stopped, SIGCONT);
+  EXPECT_TRUE(wait_until(20000 * time_scale(), [&] {
+    return nodes_.holdfast({"health"}).exit_code == 0;
+  })) << nodes_.holdfast({"health"}).out;
+  for (const json& each : read({"why"})) {
+    if (each["kind"] != "verdict") continue;
+    EXPECT_EQ(each["member"], nodes_.name(stopped)) << each.dump();
+    for (const json& by : each["found_by"]) EXPECT_NE(by, nodes_.name(stopped));
+  }
+}
+
+}  // namespace
+}  // namespace cluster

@@ -1,0 +1,263 @@
+// Observers of one cluster on one clock: rows travel, verdicts follow, a slow leader yields.
+#include "server/observer.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <memory>
+#include <set>
+
+namespace server {
+namespace {
+
+using base::MemberId;
+
+/// One member's observer with what it did.
+struct Member : ObserverPort {
+  Member(MemberId id, std::uint64_t epoch) : self(id), observer(options(id, epoch), *this) {
+    for (std::uint64_t each = 1; each <= 3; ++each) {
+      raft::Member voter;
+      voter.id = MemberId(each);
+      voter.name = "n" + std::to_string(each);
+      core.configuration.voters.push_back(voter);
+      if (MemberId(each) == id) continue;
+      raft::PeerStatus peer;
+      peer.id = MemberId(each);
+      peer.link_up = true;
+      core.peers.push_back(peer);
+    }
+  }
+  static ObserverOptions options(MemberId id, std::uint64_t epoch) {
+    ObserverOptions options;
+    options.self = id;
+    options.epoch = epoch;
+    return options;
+  }
+
+  void send_rows(MemberId to, const std::string& rows) override { sent.emplace_back(to, rows); }
+  void assess(raft::SelfAssessment assessment) override { slow = assessment.slow; }
+  void yield_leadership(MemberId to, const std::string& reason) override {
+    yielded.emplace_back(to, reason);
+  }
+  void judged(const health::Verdict& verdict, bool stands) override {
+    const std::string name =
+        std::string(health::name_of(verdict.kind)) + " " + std::to_string(verdict.subject.value);
+    if (stands) {
+      standing.insert(name);
+    } else {
+      standing.erase(name);
+    }
+  }
+
+  const MemberId self;
+  raft::CoreStatus core;
+  SyncReading syncs;
+  std::vector<std::pair<MemberId, std::string>> sent;
+  std::vector<std::pair<MemberId, std::string>> yielded;
+  std::set<std::string> standing;
+  bool slow = false;
+  Observer observer;
+};
+
+class Observers : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (std::uint64_t id = 1; id <= 3; ++id) {
+      members_.push_back(std::make_unique<Member>(MemberId(id), 1));
+    }
+    run_ms(2000);
+  }
+  Member& member(std::uint64_t id) { return *members_.at(id - 1); }
+
+  /// Ten syncs a second of this duration at each member, and a link delay of 1 ms.
+  void run_ms(std::uint64_t ms) {
+    for (const std::uint64_t end_us = now_us_ + ms * 1000; now_us_ < end_us; now_us_ += 10'000) {
+      for (auto& each : members_) {
+        if (paused_.contains(each->self)) continue;
+        record_sync(*each);
+        if (!each->observer.advance(now_us_)) continue;
+        each->observer.observe(now_us_, now_us_ / 1000, each->core, each->syncs);
+      }
+      deliver();
+    }
+  }
+  void record_sync(Member& one) {
+    if (now_us_ % 100'000 != 0 || idle_) return;
+    const std::uint64_t us = sync_us_[one.self];
+    std::size_t bucket = 0;
+    while (DurationHistogram::bound_us(bucket) < us) ++bucket;
+    ++one.syncs.done.counts[bucket];
+    ++one.syncs.done.count;
+  }
+  void deliver() {
+    for (auto& from : members_) {
+      for (auto& [to, rows] : std::exchange(from->sent, {})) {
+        if (cut_.contains({from->self, to}) || paused_.contains(to)) continue;
+        member(to.value).observer.receive(from->self, rows, now_us_ + 1000);
+      }
+    }
+  }
+  void leads(std::uint64_t id) {
+    for (auto& each : members_) {
+      each->core.role = each->self == MemberId(id) ? raft::Role::kLeader : raft::Role::kFollower;
+    }
+  }
+
+  std::vector<std::unique_ptr<Member>> members_;
+  std::set<std::pair<MemberId, MemberId>> cut_;
+  std::set<MemberId> paused_;
+  std::map<MemberId, std::uint64_t> sync_us_ = {
+      {MemberId(1), 500}, {MemberId(2), 500}, {MemberId(3), 500}};
+  bool idle_ = false;
+  std::uint64_t now_us_ = 1'000'000'000;
+};
+
+TEST_F(Observers, WhereAllIsWellNothingIsFound) {
+  for (auto& each : members_) {
+    EXPECT_TRUE(each->standing.empty());
+    const ObserverReport report = each->observer.report(now_us_);
+    ASSERT_EQ(report.rows.size(), 3u);
+    EXPECT_EQ(report.rows.front().row.observer, each->self);
+    for (const health::LinkView& link : report.rows.front().row.links) {
+      ASSERT_TRUE(link.round_trip_ms.has_value());
+      EXPECT_LT(*link.round_trip_ms, 30);
+      EXPECT_LT(link.silent_ms, 150u);
+    }
+  }
+}
+
+TEST_F(Observers, ACutIsFoundByAllAndForgottenOnceHealed) {
+  cut_ = {{MemberId(1), MemberId(2)}, {MemberId(2), MemberId(1)}};
+  run_ms(2000);
+  for (auto& each : members_) EXPECT_TRUE(each->standing.contains("partial 1"));
+  cut_.clear();
+  run_ms(2000);
+  for (auto& each : members_) EXPECT_TRUE(each->standing.empty());
+}
+
+TEST_F(Observers, WhoWasPausedAccusesNobodyWhenItWakes) {
+  paused_ = {MemberId(2)};
+  run_ms(5000);
+  EXPECT_TRUE(member(1).standing.contains("dead 2"));
+  EXPECT_TRUE(member(3).standing.contains("dead 2"));
+  paused_.clear();
+  run_ms(100);
+  EXPECT_TRUE(member(2).standing.empty());
+  run_ms(3000);
+  for (auto& each : members_) EXPECT_TRUE(each->standing.empty());
+}
+
+TEST_F(Observers, ASlowLeaderYieldsToAFastOneOnce) {
+  leads(1);
+  run_ms(10'000);
+  sync_us_[MemberId(1)] = 100'000;
+  run_ms(4000);
+  ASSERT_EQ(member(1).yielded.size(), 1u);
+  EXPECT_NE(member(1).yielded.front().second.find("log syncs take"), std::string::npos);
+  EXPECT_TRUE(member(1).slow) << "and stands for election last";
+  EXPECT_FALSE(member(2).slow);
+  EXPECT_TRUE(member(2).standing.contains("slow 1"));
+}
+
+TEST_F(Observers, NotToOneThatIsSlowToo) {
+  leads(1);
+  run_ms(10'000);
+  sync_us_[MemberId(1)] = sync_us_[MemberId(2)] = sync_us_[MemberId(3)] = 100'000;
+  run_ms(20'000);
+  EXPECT_TRUE(member(1).yielded.empty()) << "if all are slow nothing moves";
+}
+
+TEST_F(Observers, ASlowFollowerMovesNothing) {
+  leads(1);
+  run_ms(10'000);
+  sync_us_[MemberId(2)] = 100'000;
+  run_ms(20'000);
+  for (auto& each : members_) EXPECT_TRUE(each->yielded.empty());
+  EXPECT_TRUE(member(2).slow);
+}
+
+TEST_F(Observers, AFastDiskMakesAMemberWellAgain) {
+  sync_us_[MemberId(2)] = 100'000;
+  run_ms(20'000);
+  ASSERT_TRUE(member(2).slow);
+  sync_us_[MemberId(2)] = 500;
+  run_ms(100'000);
+  EXPECT_FALSE(member(2).slow);
+  EXPECT_TRUE(member(1).standing.empty());
+}
+
+TEST_F(Observers, AStallSaysNothingOfSpeed) {
+  member(2).core.stalled = true;
+  member(2).core.stall_reason = "log sync pending for 600 ms";
+  member(2).syncs.pending_us = 5'000'000;
+  idle_ = true;
+  run_ms(10'000);
+  EXPECT_FALSE(member(2).slow);
+  EXPECT_TRUE(member(1).standing.contains("stalled 2"));
+}
+
+TEST_F(Observers, BytesThatMakeNoSenseChangeNothing) {
+  const std::string good = encode_rows({});
+  member(1).observer.receive(MemberId(2), "abc", now_us_);
+  member(1).observer.receive(MemberId(2), good, now_us_);
+  SentRow forged;
+  forged.row.observer = MemberId(3);
+  forged.row.epoch = 99;
+  forged.row.stalled = true;
+  member(1).observer.receive(MemberId(2), encode_rows({forged}), now_us_);
+  member(1).observer.receive(MemberId(77), encode_rows({forged}), now_us_);
+  run_ms(1000);
+  EXPECT_TRUE(member(1).standing.empty());
+}
+
+TEST(ObserverCodec, KeepsWhatItWasGiven) {
+  SentRow sent;
+  sent.row.observer = MemberId(7);
+  sent.row.epoch = 3;
+  sent.row.sequence = 9;
+  sent.row.speed = health::SpeedClass::kDegraded;
+  sent.row.score = 42;
+  sent.row.sync_ms = 1.5;
+  sent.row.stalled = sent.row.leads = true;
+  sent.row.reason = std::string(500, 'x');
+  sent.row.moves_ms = {1, 2};
+  sent.row.links = {{MemberId(8), 12, 3.4, 0.7, 5}};
+  sent.age_ms = 11;
+  sent.sent_us = 123;
+  sent.echoes = {{MemberId(8), 77, 66}};
+  const auto decoded = decode_rows(encode_rows({sent}));
+  ASSERT_TRUE(decoded.is_ok());
+  ASSERT_EQ(decoded->size(), 1u);
+  const SentRow& row = decoded->front();
+  EXPECT_EQ(row.row.observer, MemberId(7));
+  EXPECT_EQ(row.row.sequence, 9u);
+  EXPECT_EQ(row.row.speed, health::SpeedClass::kDegraded);
+  EXPECT_DOUBLE_EQ(*row.row.sync_ms, 1.5);
+  EXPECT_TRUE(row.row.stalled && row.row.leads && !row.row.starved);
+  EXPECT_EQ(row.row.reason.size(), kMostReasonBytes);
+  EXPECT_EQ(row.row.moves_ms, sent.row.moves_ms);
+  ASSERT_EQ(row.row.links.size(), 1u);
+  EXPECT_DOUBLE_EQ(row.row.links[0].phi, 3.4);
+  EXPECT_DOUBLE_EQ(*row.row.links[0].round_trip_ms, 0.7);
+  ASSERT_EQ(row.echoes.size(), 1u);
+  EXPECT_EQ(row.echoes[0].echo_us, 77u);
+  EXPECT_EQ(row.sent_us, 123u);
+}
+
+TEST(ObserverCodec, AnyAlteredBytesAreSafe) {
+  SentRow sent;
+  sent.row.observer = MemberId(7);
+  sent.row.links.resize(4);
+  const std::string good = encode_rows({sent, sent});
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    for (const int flip : {0x01, 0x80, 0xff}) {
+      std::string bad = good;
+      bad[at] = static_cast<char>(bad[at] ^ flip);
+      (void)decode_rows(bad);
+      (void)decode_rows(bad.substr(0, at));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace server
