@@ -96,7 +96,7 @@ struct PeerStatus {
 struct MemberStatus {
   Header header;
   std::string name;
-  std::string role;  // follower, pre-candidate, candidate, leader
+  std::string role;  // follower, pre-candidate, candidate, leader, stuck: its loop does not turn
   base::MemberId leader;
   std::string leader_name;
   base::Index first, last, durable, commit;

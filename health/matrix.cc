@@ -89,6 +89,10 @@ class Judgement {
       find(VerdictKind::kStalled, id, MemberId(), row.reason);
       return;
     }
+    if (row.full) {
+      find(VerdictKind::kFull, id, MemberId(),
+           "its disk has less room than what is kept for deletes");
+    }
     if (row.speed == SpeedClass::kSlow) {
       std::string evidence = "score " + std::to_string(static_cast<int>(row.score));
       if (row.sync_ms) evidence += ", its log syncs take " + in_ms(*row.sync_ms);
@@ -238,8 +242,8 @@ const LinkView* Row::find(MemberId peer) const {
 }
 
 std::string_view name_of(VerdictKind kind) {
-  static constexpr std::string_view kNames[] = {"dead",      "isolated", "partial", "one-way",
-                                                "slow-link", "slow",     "stalled", "gray"};
+  static constexpr std::string_view kNames[] = {
+      "dead", "isolated", "partial", "one-way", "slow-link", "slow", "stalled", "full", "gray"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

@@ -36,6 +36,7 @@ struct Row {
   bool stalled = false;
   bool starved = false;  // its own loop was late: it accuses nobody
   bool leads = false;
+  bool full = false;                    // its disk has less room than the reserve
   std::string reason;                   // why it is stalled or slow
   std::vector<std::uint32_t> moves_ms;  // ages of the hand-overs that it made because it was slow
   std::vector<LinkView> links;
@@ -51,6 +52,7 @@ enum class VerdictKind : std::uint8_t {
   kSlowLink,  // between subject and other alone
   kSlow,      // subject's disk, or all its links
   kStalled,   // subject says so itself
+  kFull,      // subject's disk has less room than the reserve; says so itself
   kGray,      // subject calls itself well and answers, and takes in nothing
 };
 /// Kebab-case, stable: "one-way".

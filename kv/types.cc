@@ -120,6 +120,12 @@ bool writes(const std::vector<Operation>& operations) {
   });
 }
 
+bool stores(const std::vector<Operation>& operations) {
+  return std::any_of(operations.begin(), operations.end(), [](const Operation& operation) {
+    return std::holds_alternative<PutOperation>(operation);
+  });
+}
+
 }  // namespace
 
 bool contains(const KeyRange& range, std::string_view key) {
@@ -129,6 +135,10 @@ bool contains(const KeyRange& range, std::string_view key) {
 
 bool writes(const Transaction& transaction) {
   return writes(transaction.then) || writes(transaction.otherwise);
+}
+
+bool stores(const Transaction& transaction) {
+  return stores(transaction.then) || stores(transaction.otherwise);
 }
 
 Status validate(const Transaction& transaction, const Limits& limits) {

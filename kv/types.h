@@ -109,6 +109,8 @@ struct Transaction {
 
 /// Whether any branch could write.
 bool writes(const Transaction& transaction);
+/// Whether any branch could store something; deletes free room.
+bool stores(const Transaction& transaction);
 /// kInvalidArgument or kTooLarge, naming what and which bound; ok otherwise. Checked at the door
 /// and again at apply.
 base::Status validate(const Transaction& transaction, const Limits& limits);

@@ -124,7 +124,7 @@ struct PeerStatus {
 struct MemberStatus {
   header @0 :Header;
   name @1 :Text;
-  role @2 :Text;             # follower, pre-candidate, candidate, leader
+  role @2 :Text;             # follower, pre-candidate, candidate, leader, stuck (server/readiness.h)
   leader @3 :UInt64;
   leaderName @4 :Text;
   first @5 :UInt64;

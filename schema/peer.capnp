@@ -187,6 +187,7 @@ struct ObserverRow {
   reason @11 :Text;     # why it is stalled or unfit
   movesMs @12 :List(UInt32);  # ages of the hand-overs that it made because it was slow
   peers @13 :List(ObservedPeer);
+  full @14 :Bool;       # its disk has less room than the reserve
 }
 struct ObservedPeer {
   member @0 :UInt64;

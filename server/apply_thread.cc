@@ -32,11 +32,12 @@ std::size_t size_of(const kv::TransactionResult& result) {
 }  // namespace
 
 ApplyThread::ApplyThread(std::unique_ptr<kv::StateMachine> machine, PostToLoop post, Fatal fatal,
-                         Stamp& stamp)
+                         Stamp& stamp, ProcessFaults& faults)
     : machine_(std::move(machine)),
       post_(std::move(post)),
       fatal_(std::move(fatal)),
       stamp_(stamp),
+      faults_(faults),
       sessions_(machine_->sessions()) {}
 
 void ApplyThread::apply(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal) {
@@ -76,6 +77,8 @@ void ApplyThread::run() {
 
 Status ApplyThread::serve(Work& work) {
   const Busy busy(stamp_, boot_ms());
+  stand_still(&faults_.stall_apply);
+  take_longer(&faults_.slow_apply);
   if (auto* apply_work = std::get_if<ApplyWork>(&work)) return apply_all(*apply_work);
   if (auto* read_work = std::get_if<ReadWork>(&work)) return serve_read(*read_work);
   if (auto* freeze_work = std::get_if<FreezeWork>(&work)) return serve_freeze(*freeze_work);

@@ -12,6 +12,7 @@
 #include "kv/state_machine.h"
 #include "server/events.h"
 #include "server/ports.h"
+#include "server/process_faults.h"
 #include "server/stamps.h"
 #include "server/work_queue.h"
 
@@ -26,8 +27,8 @@ class ApplyThread : public ApplyPort {
  public:
   static constexpr std::size_t kSliceBytes = 1 << 20;
 
-  ApplyThread(std::unique_ptr<kv::StateMachine> machine, PostToLoop post, Fatal fatal,
-              Stamp& stamp);
+  ApplyThread(std::unique_ptr<kv::StateMachine> machine, PostToLoop post, Fatal fatal, Stamp& stamp,
+              ProcessFaults& faults);
 
   void apply(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal) override;
   void read(std::uint64_t request, kv::Transaction transaction) override;
@@ -84,6 +85,7 @@ class ApplyThread : public ApplyPort {
   const PostToLoop post_;
   const Fatal fatal_;
   Stamp& stamp_;
+  ProcessFaults& faults_;
   std::atomic<std::uint64_t> sessions_{0};
   WorkQueue<Work> queue_;
   std::vector<LoopEvent> events_;  // completions that are not posted yet

@@ -131,12 +131,12 @@ Result<ClientRequest> ClientDoor::understand(schema::Call::Reader call, std::uin
   Result<ClientRequest> request = Status(Code::kUnsupported, "this kind of call is not known here");
   switch (call.which()) {
     case schema::Call::OPEN_SESSION:
-      request = ClientRequest{id, WriteRequest{storage::encode(kv::OpenSession{})}};
+      request = ClientRequest{id, WriteRequest{storage::encode(kv::OpenSession{}), true}};
       break;
     case schema::Call::CLOSE_SESSION:
       request = ClientRequest{
-          id,
-          WriteRequest{storage::encode(kv::CloseSession{kv::SessionId(call.getCloseSession())})}};
+          id, WriteRequest{storage::encode(kv::CloseSession{kv::SessionId(call.getCloseSession())}),
+                           true}};
       break;
     case schema::Call::WRITE:
       request = understand_write(call.getWrite(), id);
@@ -164,9 +164,12 @@ Result<ClientRequest> ClientDoor::understand_write(schema::Write::Reader write,
   if (!transaction) return transaction.status();
   Status status = kv::validate(transaction.value(), options_.limits);
   if (!status.is_ok()) return status;
-  return ClientRequest{id, WriteRequest{storage::encode(kv::Write{
-                               kv::SessionId(write.getSession()), write.getSequence(),
-                               write.getAcknowledgedBelow(), std::move(transaction).value()})}};
+  const bool frees = !kv::stores(transaction.value());
+  return ClientRequest{
+      id, WriteRequest{storage::encode(kv::Write{kv::SessionId(write.getSession()),
+                                                 write.getSequence(), write.getAcknowledgedBelow(),
+                                                 std::move(transaction).value()}),
+                       frees}};
 }
 
 Result<ClientRequest> ClientDoor::understand_read(schema::Read::Reader read,

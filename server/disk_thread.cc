@@ -10,12 +10,13 @@ using base::Code;
 using base::Status;
 
 DiskThread::DiskThread(storage::LogStore& log, SnapshotTransfers::Begin begin, PostToLoop post,
-                       Fatal fatal, Stamp& stamp, LogSink& lines)
+                       Fatal fatal, Stamp& stamp, LogSink& lines, SpaceProbe& space)
     : log_(log),
       post_(std::move(post)),
       fatal_(std::move(fatal)),
       stamp_(stamp),
       lines_(lines),
+      space_(space),
       transfers_(std::move(begin)) {}
 
 void DiskThread::run() {
@@ -38,6 +39,7 @@ Status DiskThread::sync_if_due() {
   if (now < next_sync_ms_) return Status::ok();
   next_sync_ms_ = now + kWatermarkMs;
   const Busy busy(stamp_, now);
+  space_.measure();
   return log_.sync_watermark();
 }
 

@@ -10,6 +10,7 @@
 #include "server/events.h"
 #include "server/log_sink.h"
 #include "server/snapshot_transfers.h"
+#include "server/space_probe.h"
 #include "server/stamps.h"
 #include "server/work_queue.h"
 #include "storage/log_store.h"
@@ -28,7 +29,7 @@ class DiskThread {
 
   /// `begin`: as of SnapshotTransfers.
   DiskThread(storage::LogStore& log, SnapshotTransfers::Begin begin, PostToLoop post, Fatal fatal,
-             Stamp& stamp, LogSink& lines);
+             Stamp& stamp, LogSink& lines, SpaceProbe& space);
 
   // Any thread; none waits for the disk.
   void load(raft::LoadRequest request) { queue_.push(std::move(request)); }
@@ -97,6 +98,7 @@ class DiskThread {
   const Fatal fatal_;
   Stamp& stamp_;
   LogSink& lines_;
+  SpaceProbe& space_;
   SnapshotTransfers transfers_;
   std::uint64_t next_sync_ms_ = 0;
   WorkQueue<Work> queue_;

@@ -66,6 +66,7 @@ using Fatal = std::function<void(const base::Status&)>;
 
 struct WriteRequest {
   std::string payload;  // storage::encode of a valid command
+  bool frees = false;   // it stores nothing: admitted though the disk is nearly full
 };
 struct ReadRequest {
   kv::Transaction transaction;

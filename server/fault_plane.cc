@@ -24,9 +24,9 @@ std::string name_of(base::MemberId id, const FaultPeers& peers) {
 
 }  // namespace
 
-FaultPlane::FaultPlane() : kinds_(kinds(storage_)) {}
+FaultPlane::FaultPlane() : kinds_(kinds(storage_, process_)) {}
 
-std::vector<FaultPlane::Kind> FaultPlane::kinds(storage::StorageFaults& storage) {
+std::vector<FaultPlane::Kind> FaultPlane::kinds_of_volumes(storage::StorageFaults& storage) {
   const auto volume = [](std::string_view name, std::string_view what, base::FaultSwitch& one) {
     return Kind{.name = name, .what = what, .switched = &one};
   };
@@ -40,6 +40,18 @@ std::vector<FaultPlane::Kind> FaultPlane::kinds(storage::StorageFaults& storage)
                 .usual = 100,
                 .high = 60'000};
   };
+  return {
+      volume("hang-log-sync", "syncs of the log do not return", storage.log.hang_sync),
+      slow("slow-log-sync", "each sync of the log takes longer", storage.log.slow_sync),
+      volume("fail-log-sync", "syncs of the log fail with EIO", storage.log.fail_sync),
+      volume("fail-log-write", "writes to the log fail with EIO", storage.log.fail_write),
+      volume("hang-state-sync", "syncs of the state do not return", storage.state.hang_sync),
+      slow("slow-state-sync", "each sync of the state takes longer", storage.state.slow_sync),
+      volume("fail-state-sync", "syncs of the state fail with EIO", storage.state.fail_sync),
+      volume("fail-state-write", "writes to the state fail with EIO", storage.state.fail_write)};
+}
+
+std::vector<FaultPlane::Kind> FaultPlane::kinds_of_links() {
   const auto link = [](std::string_view name, std::string_view what, LinkFault fault) {
     return Kind{.name = name, .what = what, .link = fault};
   };
@@ -53,15 +65,7 @@ std::vector<FaultPlane::Kind> FaultPlane::kinds(storage::StorageFaults& storage)
   Kind rate = link("narrow-link", "so many bytes pass in a second", LinkFault::kRate);
   rate.unit = Unit::kBytesPerSecond;
   rate.strength = "rate", rate.low = 100, rate.usual = 10'000, rate.high = 1'000'000'000;
-  return {volume("hang-log-sync", "syncs of the log do not return", storage.log.hang_sync),
-          slow("slow-log-sync", "each sync of the log takes longer", storage.log.slow_sync),
-          volume("fail-log-sync", "syncs of the log fail with EIO", storage.log.fail_sync),
-          volume("fail-log-write", "writes to the log fail with EIO", storage.log.fail_write),
-          volume("hang-state-sync", "syncs of the state do not return", storage.state.hang_sync),
-          slow("slow-state-sync", "each sync of the state takes longer", storage.state.slow_sync),
-          volume("fail-state-sync", "syncs of the state fail with EIO", storage.state.fail_sync),
-          volume("fail-state-write", "writes to the state fail with EIO", storage.state.fail_write),
-          link("cut-link", "nothing passes, and nobody is told", LinkFault::kCut),
+  return {link("cut-link", "nothing passes, and nobody is told", LinkFault::kCut),
           link("reset-link", "connections break", LinkFault::kReset),
           delay,
           loss,
@@ -70,27 +74,72 @@ std::vector<FaultPlane::Kind> FaultPlane::kinds(storage::StorageFaults& storage)
           link("corrupt-link", "a bit flips now and then", LinkFault::kCorrupt)};
 }
 
+std::vector<FaultPlane::Kind> FaultPlane::kinds_of_process(ProcessFaults& process) {
+  const auto plain = [](std::string_view name, std::string_view what, base::FaultSwitch& one) {
+    return Kind{.name = name, .what = what, .switched = &one};
+  };
+  const auto strong = [&](std::string_view name, std::string_view what, base::FaultSwitch& one,
+                          Unit unit, std::string_view strength, std::uint64_t usual,
+                          std::uint64_t high) {
+    Kind kind = plain(name, what, one);
+    kind.unit = unit;
+    kind.strength = strength, kind.usual = usual, kind.high = high;
+    kind.low = unit == Unit::kBytes ? 0 : 1;
+    return kind;
+  };
+  constexpr std::uint64_t kYearMs = 366ull * 24 * 3'600'000;
+  return {plain("stall-loop", "the loop thread stands still", process.stall_loop),
+          plain("stall-log", "the log thread stands still", process.stall_log),
+          plain("stall-apply", "the apply thread stands still", process.stall_apply),
+          strong("slow-apply", "each piece of apply's work takes longer", process.slow_apply,
+                 Unit::kMilliseconds, "delay", 100, 60'000),
+          plain("block-log-lines", "nobody reads the log lines", process.block_lines),
+          strong("clock-ahead", "the wall clock is ahead", process.clock_ahead, Unit::kMilliseconds,
+                 "by", 5000, kYearMs),
+          strong("clock-behind", "the wall clock is behind", process.clock_behind,
+                 Unit::kMilliseconds, "by", 5000, kYearMs),
+          strong("clock-fast", "the wall clock gains", process.clock_fast, Unit::kPercent, "drift",
+                 10, 1000),
+          strong("fill-disk", "the disk has only so much room", process.fill_disk, Unit::kBytes,
+                 "free", 0, 1'000'000'000'000)};
+}
+
+std::vector<FaultPlane::Kind> FaultPlane::kinds(storage::StorageFaults& storage,
+                                                ProcessFaults& process) {
+  std::vector<Kind> all = kinds_of_volumes(storage);
+  for (Kind& kind : kinds_of_links()) all.push_back(kind);
+  for (Kind& kind : kinds_of_process(process)) all.push_back(kind);
+  return all;
+}
+
 std::optional<std::uint64_t> FaultPlane::parse(Unit unit, std::string_view text) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number > 1'000'000'000) return std::nullopt;
+  if (error != std::errc() || number > 1'000'000'000) return std::nullopt;  // times a unit fits
   const std::string_view suffix = text.substr(static_cast<std::size_t>(end - text.data()));
   if (unit == Unit::kMilliseconds) {
     if (suffix == "ms") return number;
     if (suffix == "s") return number * 1000;
+    if (suffix == "m") return number * 60'000;
+    if (suffix == "h") return number * 3'600'000;
   } else if (unit == Unit::kPercent) {
     if (suffix == "%") return number;
   } else if (unit == Unit::kBytesPerSecond) {
     if (suffix == "B/s") return number;
     if (suffix == "kB/s") return number * 1000;
     if (suffix == "MB/s") return number * 1'000'000;
+  } else if (unit == Unit::kBytes) {
+    if (suffix == "B") return number;
+    if (suffix == "kB") return number * 1000;
+    if (suffix == "MB") return number * 1'000'000;
+    if (suffix == "GB") return number * 1'000'000'000;
   }
   return std::nullopt;
 }
 
 std::string FaultPlane::show(const Kind& kind, std::uint64_t strength) {
   if (kind.unit == Unit::kNone) return "";
-  constexpr std::string_view kSuffixes[] = {"", "ms", "%", "B/s"};
+  constexpr std::string_view kSuffixes[] = {"", "ms", "%", "B/s", "B"};
   return std::string(kind.strength) + "=" + std::to_string(strength) +
          std::string(kSuffixes[static_cast<std::size_t>(kind.unit)]);
 }

@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/status.h"
 #include "net/link_faults.h"
+#include "server/process_faults.h"
 #include "storage/faults.h"
 
 namespace server {
@@ -51,14 +52,15 @@ class FaultPlane {
 
   storage::StorageFaults& storage() { return storage_; }
   net::LinkFaults& links() { return links_; }
+  ProcessFaults& process() { return process_; }
 
  private:
-  enum class Unit : std::uint8_t { kNone, kMilliseconds, kPercent, kBytesPerSecond };
+  enum class Unit : std::uint8_t { kNone, kMilliseconds, kPercent, kBytesPerSecond, kBytes };
   /// What one fault is. Without a unit it has no strength.
   struct Kind {
     std::string_view name;
     std::string_view what;
-    base::FaultSwitch* switched = nullptr;  // of a volume; null: of links
+    base::FaultSwitch* switched = nullptr;  // of a volume or the process; null: of links
     net::LinkFault link = net::LinkFault::kCut;
     Unit unit = Unit::kNone;
     std::string_view strength = {};
@@ -71,7 +73,10 @@ class FaultPlane {
     bool out = true, in = true;
   };
 
-  static std::vector<Kind> kinds(storage::StorageFaults& storage);
+  static std::vector<Kind> kinds_of_volumes(storage::StorageFaults& storage);
+  static std::vector<Kind> kinds_of_links();
+  static std::vector<Kind> kinds_of_process(ProcessFaults& process);
+  static std::vector<Kind> kinds(storage::StorageFaults& storage, ProcessFaults& process);
   static std::string show(const Kind& kind, std::uint64_t strength);
   static std::optional<std::uint64_t> parse(Unit unit, std::string_view text);
   const Kind* find(std::string_view name) const;
@@ -82,6 +87,7 @@ class FaultPlane {
 
   storage::StorageFaults storage_;
   net::LinkFaults links_;
+  ProcessFaults process_;
   const std::vector<Kind> kinds_;
 };
 

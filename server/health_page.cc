@@ -58,6 +58,7 @@ ordered_json row_json(const NodeView& view, const SeenRow& seen) {
           {"sync_ms", optional_ms(row.sync_ms)},
           {"stalled", row.stalled},
           {"starved", row.starved},
+          {"full", row.full},
           {"reason", row.reason},
           {"links", links}};
 }
@@ -98,10 +99,12 @@ std::string health_page(const NodeView& view, const HealthQuery& query) {
            query.excluded.end();
   });
   const ObserverReport& report = status->observer;
-  ordered_json json = {
-      {"healthy", all_ok(checks)},        {"member", view.config->name},
-      {"role", raft::name_of(core.role)}, {"leader", known_member(view, core.leader).name},
-      {"term", core.term.value},          {"wall_ms", wall_ms()}};
+  ordered_json json = {{"healthy", all_ok(checks)},
+                       {"member", view.config->name},
+                       {"role", role_name(core, loop_ms, boot_ms(), view.readiness)},
+                       {"leader", known_member(view, core.leader).name},
+                       {"term", core.term.value},
+                       {"wall_ms", wall_ms()}};
   if (!report.rows.empty()) {
     json["speed"] = health::name_of(report.rows.front().row.speed);
     json["score"] = rounded(report.rows.front().row.score);

@@ -28,7 +28,7 @@ constexpr std::size_t kMaxRepeatKeys = 256;
 /// Writes whole lines, and can be told to stop waiting for a reader that does not read.
 class FdSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit FdSink(int fd) : fd_(fd) {}
+  FdSink(int fd, base::FaultSwitch* blocked) : fd_(fd), blocked_(blocked) {}
   void hurry() { hurried_.store(true, std::memory_order_relaxed); }
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
@@ -54,7 +54,9 @@ class FdSink : public spdlog::sinks::base_sink<std::mutex> {
   bool wait_for_room() {
     for (;;) {
       const bool last = hurried_.load(std::memory_order_relaxed);
-      pollfd waiting{fd_, POLLOUT, 0};
+      const bool blocked = blocked_ != nullptr && blocked_->on();
+      if (blocked) blocked_->hit();
+      pollfd waiting{blocked ? -1 : fd_, POLLOUT, 0};
       if (::poll(&waiting, 1, last ? (patient_ ? kLastWaitMs : 0) : 20) > 0) return true;
       if (last) {
         patient_ = false;
@@ -64,6 +66,7 @@ class FdSink : public spdlog::sinks::base_sink<std::mutex> {
   }
 
   const int fd_;
+  base::FaultSwitch* const blocked_;
   std::atomic<bool> hurried_{false};
   std::atomic<std::uint64_t> dropped_{0};
   bool patient_ = true;  // the writing thread: one last wait, not one a line
@@ -165,7 +168,7 @@ class LogSink::Impl {
  public:
   explicit Impl(LogOptions options)
       : options_(std::move(options)),
-        sink_(std::make_shared<FdSink>(options_.fd)),
+        sink_(std::make_shared<FdSink>(options_.fd, options_.blocked)),
         pool_(std::make_shared<spdlog::details::thread_pool>(options_.queue_lines, 1)),
         logger_(std::make_shared<spdlog::async_logger>(
             "holdfast", sink_, pool_, spdlog::async_overflow_policy::overrun_oldest)) {

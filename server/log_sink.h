@@ -10,6 +10,8 @@
 #include <string_view>
 #include <variant>
 
+#include "base/fault_switch.h"
+
 namespace server {
 
 enum class LogLevel : std::uint8_t { kTrace, kDebug, kInfo, kWarn, kError };
@@ -37,6 +39,7 @@ struct LogOptions {
   LogLevel level = LogLevel::kInfo;
   int fd = 2;
   std::size_t queue_lines = 4096;
+  base::FaultSwitch* blocked = nullptr;   // while it is on nobody reads `fd`; outlives the sink
   std::uint32_t repeats_per_second = 10;  // of one message; more are counted, not written
 };
 

@@ -10,12 +10,13 @@ constexpr std::uint32_t kIdleMs = 1000;
 }
 
 LogThread::LogThread(storage::LogStore& log, PostToLoop post, Fatal fatal, Stamp& stamp,
-                     DurationHistogram& append_duration)
+                     DurationHistogram& append_duration, ProcessFaults& faults)
     : log_(log),
       post_(std::move(post)),
       fatal_(std::move(fatal)),
       stamp_(stamp),
-      append_duration_(append_duration) {}
+      append_duration_(append_duration),
+      faults_(faults) {}
 
 void LogThread::run() {
   for (;;) {
@@ -40,6 +41,7 @@ void LogThread::run() {
 base::Status LogThread::append_all(const std::vector<raft::PersistRequest>& requests) {
   const std::uint64_t start_us = boot_us();
   const Busy busy(stamp_, start_us / 1000);
+  stand_still(&faults_.stall_log);
   base::Status status = log_.append(requests);
   append_duration_.record_us(boot_us() - start_us);
   return status;

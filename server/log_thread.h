@@ -4,6 +4,7 @@
 #include "raft/core.h"
 #include "server/events.h"
 #include "server/metrics.h"
+#include "server/process_faults.h"
 #include "server/stamps.h"
 #include "server/work_queue.h"
 #include "storage/log_store.h"
@@ -17,7 +18,7 @@ namespace server {
 class LogThread {
  public:
   LogThread(storage::LogStore& log, PostToLoop post, Fatal fatal, Stamp& stamp,
-            DurationHistogram& append_duration);
+            DurationHistogram& append_duration, ProcessFaults& faults);
 
   /// Any thread; never waits for the disk.
   void append(raft::PersistRequest request) { queue_.push(std::move(request)); }
@@ -34,6 +35,7 @@ class LogThread {
   const Fatal fatal_;
   Stamp& stamp_;
   DurationHistogram& append_duration_;
+  ProcessFaults& faults_;
   WorkQueue<raft::PersistRequest> queue_;
 };
 

@@ -33,6 +33,7 @@ class LoopThread::Turn : private LogPort,
  public:
   Turn(net::Loop& loop, LoopOptions options, const LoopPeers& peers)
       : peers_(peers),
+        clock_(peers.faults),
         generation_(options.position, options.recovered),
         replica_(options.replica, options.core, std::move(options.recovered),
                  std::move(options.position),
@@ -97,10 +98,12 @@ class LoopThread::Turn : private LogPort,
   template <class Work>
   void run_turn(Work work) {
     turning_ = true;
+    stand_still(&peers_.faults->stall_loop);
     now_us_ = boot_us();
     const std::uint64_t now = now_us_ / 1000;
     peers_.stamps->loop.at_ms.store(now, std::memory_order_relaxed);
-    replica_.advance(now, wall_ms());
+    replica_.advance(now, clock_.read(wall_ms(), now));
+    replica_.keep_room(peers_.space->low() ? peers_.space->reason() : "");
     work();
     replica_.pump();
     read_chunks(now);
@@ -119,7 +122,7 @@ class LoopThread::Turn : private LogPort,
     syncs.done = peers_.append_duration->read();
     const std::uint64_t since_ms = peers_.stamps->log.at_ms.load(std::memory_order_relaxed);
     if (since_ms != 0 && now_us_ / 1000 >= since_ms) syncs.pending_us = now_us_ - since_ms * 1000;
-    observer_.observe(now_us_, wall_ms(), replica_.status().core, syncs);
+    observer_.observe(now_us_, wall_ms(), replica_.status().core, syncs, peers_.space->low());
     replica_.pump();
   }
 
@@ -171,7 +174,7 @@ class LoopThread::Turn : private LogPort,
 
   void handle(ClientRequest request) {
     if (auto* write = std::get_if<WriteRequest>(&request.body)) {
-      return replica_.write(request.id, std::move(write->payload));
+      return replica_.write(request.id, std::move(write->payload), write->frees);
     }
     if (const auto* change = std::get_if<MemberChange>(&request.body)) {
       return replica_.change_members(request.id, *change);
@@ -309,6 +312,7 @@ class LoopThread::Turn : private LogPort,
 
   const LoopPeers& peers_;
   bool turning_ = false;
+  BentClock clock_;                    // what stamps come from
   std::uint64_t now_us_ = 0;           // when this turn began
   std::vector<ClientAnswer> answers_;  // of this turn
   bool changed_ = false;               // something that status shows at once

@@ -19,8 +19,10 @@
 #include "server/log_sink.h"
 #include "server/log_thread.h"
 #include "server/observer.h"
+#include "server/process_faults.h"
 #include "server/readiness.h"
 #include "server/replica.h"
+#include "server/space_probe.h"
 #include "server/stamps.h"
 #include "server/status_board.h"
 #include "storage/log_store.h"
@@ -48,6 +50,8 @@ struct LoopPeers {
   LogSink* lines = nullptr;
   Journal* journal = nullptr;
   ReadinessOptions readiness;
+  ProcessFaults* faults = nullptr;
+  const SpaceProbe* space = nullptr;
   const DurationHistogram* append_duration = nullptr;  // of the log thread
   /// The answers of one turn; called on the loop thread, must not block.
   std::function<void(std::vector<ClientAnswer>)> answer;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/config.h"
+#include "server/fault_plane.h"
 #include "server/log_sink.h"
 #include "server/node.h"
 #include "server/offline.h"
@@ -72,9 +73,14 @@ int serve(const server::Config& config, server::Node& node, server::LogSink& lin
 }
 
 int run(const server::Config& config, const sigset_t& ends) {
-  auto lines = std::make_unique<server::LogSink>(server::LogOptions{
-      .node = config.name, .format = config.log_format, .level = config.log_level});
-  auto opened = server::Node::open(config, *lines, server::end_process);
+  // Like the log it outlives threads that hang.
+  auto faults = std::make_unique<server::FaultPlane>();
+  auto lines = std::make_unique<server::LogSink>(
+      server::LogOptions{.node = config.name,
+                         .format = config.log_format,
+                         .level = config.log_level,
+                         .blocked = &faults->process().block_lines});
+  auto opened = server::Node::open(config, *lines, *faults, server::end_process);
   if (!opened) {
     lines->write(server::LogLevel::kError, "cannot start",
                  {{"reason", opened.status().to_string()}});
@@ -87,7 +93,8 @@ int run(const server::Config& config, const sigset_t& ends) {
   const bool stopped = stop(node, threads);
   lines->write(server::LogLevel::kInfo, "stopped", {{"clean", stopped}});
   if (stopped) return exit_code;
-  lines.release();  // the hung threads still refer to it
+  lines.release();  // the hung threads still refer to both
+  faults.release();
   ::_exit(exit_code);
 }
 

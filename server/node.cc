@@ -67,6 +67,7 @@ ReadinessOptions readiness_options(const Config& config) {
   options.tick_ms = config.tick_ms();
   options.election_ticks = config.election_ms / 10;
   options.stuck_ms *= config.time_scale;
+  options.dead_ms *= config.time_scale;
   return options;
 }
 
@@ -82,7 +83,7 @@ WatchdogOptions watchdog_options(const Config& config, Node::End end) {
 /// The objects in the order in which they need each other; destroyed the other way round.
 class Node::Impl {
  public:
-  Impl(const Config& config, LogSink& lines, End end, std::unique_ptr<FaultPlane> faults,
+  Impl(const Config& config, LogSink& lines, End end, FaultPlane& faults,
        std::unique_ptr<storage::DataDirectory> directory, std::unique_ptr<kv::StateMachine> machine,
        raft::Recovered recovered);
 
@@ -103,13 +104,14 @@ class Node::Impl {
 
   const Config& config_;
   LogSink& lines_;
-  std::unique_ptr<FaultPlane> faults_;
+  FaultPlane& faults_;
   std::unique_ptr<storage::DataDirectory> directory_;
   const kv::Position position_;  // at the opening
   Stamps stamps_;
   StatusBoard board_;
   DurationHistogram append_duration_;
   Journal journal_;
+  SpaceProbe space_;
   Watchdog watchdog_;
   LogThread log_;
   ApplyThread apply_;
@@ -123,27 +125,30 @@ class Node::Impl {
   std::size_t running_ = 0;  // guarded by mutex_
 };
 
-Node::Impl::Impl(const Config& config, LogSink& lines, End end, std::unique_ptr<FaultPlane> faults,
+Node::Impl::Impl(const Config& config, LogSink& lines, End end, FaultPlane& faults,
                  std::unique_ptr<storage::DataDirectory> directory,
                  std::unique_ptr<kv::StateMachine> machine, raft::Recovered recovered)
     : config_(config),
       lines_(lines),
-      faults_(std::move(faults)),
+      faults_(faults),
       directory_(std::move(directory)),
       position_(machine->position()),
       board_(status_at_opening(recovered, position_)),
+      space_(config.data_dir, faults.process()),
       watchdog_(watchdog_options(config, std::move(end)), stamps_),
       log_(
           directory_->log(), [this](auto events) { loop_.post(std::move(events)); },
-          [this](const Status& status) { watchdog_.fatal(status); }, stamps_.log, append_duration_),
+          [this](const Status& status) { watchdog_.fatal(status); }, stamps_.log, append_duration_,
+          faults.process()),
       apply_(
           std::move(machine), [this](auto events) { loop_.post(std::move(events)); },
-          [this](const Status& status) { watchdog_.fatal(status); }, stamps_.apply),
+          [this](const Status& status) { watchdog_.fatal(status); }, stamps_.apply,
+          faults.process()),
       disk_(
           directory_->log(), [this] { return apply_.begin_install(); },
           [this](auto events) { loop_.post(std::move(events)); },
-          [this](const Status& status) { watchdog_.fatal(status); }, stamps_.disk, lines),
-      loop_(loop_options(config, directory_->log(), std::move(recovered), position_, *faults_),
+          [this](const Status& status) { watchdog_.fatal(status); }, stamps_.disk, lines, space_),
+      loop_(loop_options(config, directory_->log(), std::move(recovered), position_, faults_),
             loop_peers()),
       door_(DoorOptions(), view(), stamps_.door,
             [this](std::vector<ClientRequest>&& requests, std::size_t size_bytes) {
@@ -160,7 +165,8 @@ NodeView Node::Impl::view() {
   view.log = &directory_->log();
   view.lines = &lines_;
   view.journal = &journal_;
-  view.faults = faults_.get();
+  view.space = &space_;
+  view.faults = &faults_;
   view.append_duration = &append_duration_;
   view.sessions = [this] { return apply_.sessions(); };
   view.apply = &apply_;
@@ -179,6 +185,8 @@ LoopPeers Node::Impl::loop_peers() {
   peers.stamps = &stamps_;
   peers.lines = &lines_;
   peers.journal = &journal_;
+  peers.faults = &faults_.process();
+  peers.space = &space_;
   peers.readiness = readiness_options(config_);
   peers.append_duration = &append_duration_;
   peers.answer = [this](std::vector<ClientAnswer> answers) { door_.answer(std::move(answers)); };
@@ -245,13 +253,13 @@ bool Node::Impl::wait_until_stopped(std::uint32_t timeout_ms) {
   return poll_until(timeout_ms, [this] { return running_ == 0; });
 }
 
-Result<std::unique_ptr<Node>> Node::open(const Config& config, LogSink& lines, End end) {
-  auto faults = std::make_unique<FaultPlane>();
+Result<std::unique_ptr<Node>> Node::open(const Config& config, LogSink& lines, FaultPlane& faults,
+                                         End end) {
   storage::DataDirectoryOptions options;
   options.path = config.data_dir;
   options.cluster = config.cluster;
   options.member = config.self;
-  options.faults = config.allow_faults ? &faults->storage() : nullptr;
+  options.faults = config.allow_faults ? &faults.storage() : nullptr;
   auto directory = storage::DataDirectory::open(options);
   if (!directory) return directory.status();
   auto machine = kv::StateMachine::open(directory.value()->take_engine());
@@ -269,9 +277,9 @@ Result<std::unique_ptr<Node>> Node::open(const Config& config, LogSink& lines, E
                {"entries", std::uint64_t{recovered->metas.size()}},
                {"quarantined", recovered->quarantined},
                {"reason", recovered->quarantine_reason}});
-  return std::unique_ptr<Node>(new Node(std::make_unique<Impl>(
-      config, lines, std::move(end), std::move(faults), std::move(directory).value(),
-      std::move(machine).value(), std::move(recovered).value())));
+  return std::unique_ptr<Node>(new Node(
+      std::make_unique<Impl>(config, lines, std::move(end), faults, std::move(directory).value(),
+                             std::move(machine).value(), std::move(recovered).value())));
 }
 
 Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

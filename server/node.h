@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "server/config.h"
+#include "server/fault_plane.h"
 #include "server/log_sink.h"
 
 namespace server {
@@ -26,9 +27,10 @@ class Node {
   using End = std::function<void(const std::string& text)>;
 
   /// Opens the data directory, brings log and state together. Blocks; before any thread runs.
-  /// `config` and `lines` outlive the node. Errors: as DataDirectory::open, StateMachine::open and
-  /// reconcile; each says what to do.
-  static base::Result<std::unique_ptr<Node>> open(const Config& config, LogSink& lines, End end);
+  /// `config`, `lines` and `faults` outlive the node. Errors: as DataDirectory::open,
+  /// StateMachine::open and reconcile; each says what to do.
+  static base::Result<std::unique_ptr<Node>> open(const Config& config, LogSink& lines,
+                                                  FaultPlane& faults, End end);
   ~Node();
 
   std::vector<Role> roles();

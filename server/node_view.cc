@@ -17,9 +17,10 @@ double number(std::uint64_t value) {
   return static_cast<double>(value);
 }
 
-void raft_metrics(MetricsText& text, const ReplicaStatus& status) {
+void raft_metrics(MetricsText& text, const NodeView& view, const ReplicaStatus& status) {
   const raft::CoreStatus& core = status.core;
-  const bool leads = core.role == raft::Role::kLeader;
+  const std::uint64_t loop_ms = view.stamps->loop.at_ms.load(std::memory_order_relaxed);
+  const bool leads = role_name(core, loop_ms, boot_ms(), view.readiness) == "leader";
   text.gauge("holdfast_server_has_leader", "1 if a leader is known.", core.leader ? 1 : 0);
   text.gauge("holdfast_server_is_leader", "1 if this member leads.", leads ? 1 : 0);
   text.counter("holdfast_server_leader_changes_seen_total", "Changes of leader seen.",
@@ -84,6 +85,10 @@ void disk_metrics(MetricsText& text, const NodeView& view) {
   text.counter("holdfast_disk_wal_syncs_total", "Syncs of the log.", number(view.log->syncs()));
   text.gauge("holdfast_disk_wal_size_bytes", "Bytes of entries in the log.",
              number(view.log->size_bytes()));
+  text.gauge("holdfast_disk_free_bytes", "Room on the volume of the data directory.",
+             number(view.space->free_bytes()));
+  text.gauge("holdfast_disk_reserve_bytes", "Below it only deletes are admitted.",
+             number(view.space->reserve_bytes()));
   text.family("holdfast_thread_busy_seconds", "How long the current piece of work has taken.",
               "gauge");
   text.sample("holdfast_thread_busy_seconds", {{"thread", "log"}}, busy_seconds(view.stamps->log));
@@ -153,7 +158,7 @@ void process_metrics(MetricsText& text) {
 std::string node_metrics(const NodeView& view, const DoorCounters& door) {
   const auto status = view.board->read();
   MetricsText text;
-  raft_metrics(text, status->replica);
+  raft_metrics(text, view, status->replica);
   peer_metrics(text, view, *status);
   disk_metrics(text, view);
   door_metrics(text, view, door);

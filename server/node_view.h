@@ -12,6 +12,7 @@
 #include "server/log_sink.h"
 #include "server/metrics.h"
 #include "server/readiness.h"
+#include "server/space_probe.h"
 #include "server/stamps.h"
 #include "server/status_board.h"
 #include "storage/log_store.h"
@@ -29,6 +30,7 @@ struct NodeView {
   const storage::LogStore* log = nullptr;
   LogSink* lines = nullptr;
   Journal* journal = nullptr;
+  const SpaceProbe* space = nullptr;
   FaultPlane* faults = nullptr;
   const DurationHistogram* append_duration = nullptr;
   std::function<std::uint64_t()> sessions;

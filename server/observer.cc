@@ -53,7 +53,8 @@ bool Observer::advance(std::uint64_t now_us) {
 }
 
 void Observer::observe(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core,
-                       const SyncReading& syncs) {
+                       const SyncReading& syncs, bool full) {
+  full_ = full;
   next_us_ = now_us + scaled_us(kEveryMs);
   follow_members(now_us, core);
   follow_syncs(syncs, core.stalled, now_us);
@@ -137,6 +138,7 @@ health::Row Observer::own_row(std::uint64_t now_us, const raft::CoreStatus& core
   row.reason = core.stall_reason;
   row.starved = now_us < starved_until_us_;
   row.leads = core.role == raft::Role::kLeader;
+  row.full = full_;
   row.moves_ms = own_moves_ms(now_us);
   for (const auto& [id, peer] : peers_) {
     health::LinkView link;
@@ -269,7 +271,9 @@ void Observer::consider_moving(std::uint64_t now_us, const raft::CoreStatus& cor
     led_since_us_ = now_us;
     led_term_ = core.term;
   }
-  if (score_.speed() != SpeedClass::kSlow || now_us < next_move_us_) return;
+  // A leader without room is no better than a slow one.
+  const bool slow = score_.speed() == SpeedClass::kSlow;
+  if ((!slow && !full_) || now_us < next_move_us_) return;
   std::vector<health::Candidate> candidates;
   std::vector<std::uint32_t> moves_ms = own_moves_ms(now_us);
   for (const raft::PeerStatus& peer : core.peers) {
@@ -282,7 +286,7 @@ void Observer::consider_moving(std::uint64_t now_us, const raft::CoreStatus& cor
     candidate.id = peer.id;
     candidate.sound = age_ms <= matrix_options(options_.time_scale).fresh_ms && peer.link_up &&
                       !row.stalled && !peer.progress.stalled && !peer.progress.needs_snapshot;
-    candidate.speed = row.speed;
+    candidate.speed = row.full ? SpeedClass::kSlow : row.speed;
     candidate.lag = core.last > peer.match ? core.last - peer.match : 0;
     for (const std::uint32_t moved_ms : row.moves_ms) {
       moves_ms.push_back(moved_ms + age_ms);
@@ -297,10 +301,12 @@ void Observer::consider_moving(std::uint64_t now_us, const raft::CoreStatus& cor
   if (!move) return;
   next_move_us_ = now_us + scaled_us(kMoveAgainMs);
   moves_us_.push_back(now_us);
-  port_.yield_leadership(
-      move->to, "slow: its log syncs take " + health::in_ms(sync_ms_.value_or(0)) + ", more than " +
-                    health::in_ms(limit_ms_.value_or(0)) + " by what the others need; " +
-                    name_of(move->to) + " is " + std::string(health::name_of(move->speed)));
+  const std::string why =
+      slow ? "slow: its log syncs take " + health::in_ms(sync_ms_.value_or(0)) + ", more than " +
+                 health::in_ms(limit_ms_.value_or(0)) + " by what the others need"
+           : std::string("full: its disk has less room than what is kept for deletes");
+  port_.yield_leadership(move->to, why + "; " + name_of(move->to) + " is " +
+                                       std::string(health::name_of(move->speed)));
 }
 
 }  // namespace server

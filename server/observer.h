@@ -75,7 +75,7 @@ class Observer {
   bool advance(std::uint64_t now_us);
   /// `wall_ms` is only written down.
   void observe(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core,
-               const SyncReading& syncs);
+               const SyncReading& syncs, bool full);
   /// Any bytes; those that make no sense change nothing.
   void receive(base::MemberId from, const std::string& rows, std::uint64_t now_us);
   ObserverReport report(std::uint64_t now_us) const;
@@ -128,6 +128,7 @@ class Observer {
   std::optional<double> usual_ms_;                    // of rounds that were not bad
   std::optional<double> limit_ms_;                    // above it the last round was bad
   health::SlowScore score_;
+  bool full_ = false;  // the own disk has less room than the reserve
 
   std::uint64_t led_since_us_ = 0;  // 0: does not lead
   base::Term led_term_;

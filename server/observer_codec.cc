@@ -49,6 +49,7 @@ void write_row(const SentRow& sent, schema::ObserverRow::Builder to) {
   to.setStalled(row.stalled);
   to.setStarved(row.starved);
   to.setLeads(row.leads);
+  to.setFull(row.full);
   to.setReason(row.reason.substr(0, kMostReasonBytes));
   auto moves = to.initMovesMs(static_cast<unsigned>(row.moves_ms.size()));
   for (unsigned i = 0; i < moves.size(); ++i) moves.set(i, row.moves_ms[i]);
@@ -87,6 +88,7 @@ base::Result<SentRow> read_row(schema::ObserverRow::Reader from) {
   row.stalled = from.getStalled();
   row.starved = from.getStarved();
   row.leads = from.getLeads();
+  row.full = from.getFull();
   row.reason = from.getReason().cStr();
   for (const std::uint32_t age_ms : from.getMovesMs()) row.moves_ms.push_back(age_ms);
   for (const auto peer : from.getPeers()) read_link(peer, sent);

@@ -15,11 +15,10 @@ HealthCheck check(std::string name, bool ok, std::string reason) {
   return {std::move(name), ok, ok ? "" : std::move(reason)};
 }
 
-HealthCheck loop_check(std::uint64_t loop_ms, std::uint64_t now_ms,
-                       const ReadinessOptions& options) {
+HealthCheck loop_check(std::uint64_t loop_ms, std::uint64_t now_ms, std::uint64_t limit_ms) {
   if (loop_ms == 0) return check("loop", false, "the loop has not started");
   const std::uint64_t age = now_ms > loop_ms ? now_ms - loop_ms : 0;
-  return check("loop", age < options.stuck_ms,
+  return check("loop", age < limit_ms,
                "the loop has not turned for " + std::to_string(age) + " ms");
 }
 
@@ -68,12 +67,13 @@ std::vector<HealthCheck> readiness(const ReplicaStatus& status, std::uint64_t lo
                                    std::uint64_t now_ms, const ReadinessOptions& options) {
   const raft::CoreStatus& core = status.core;
   std::vector<HealthCheck> checks;
-  checks.push_back(loop_check(loop_ms, now_ms, options));
+  checks.push_back(loop_check(loop_ms, now_ms, options.stuck_ms));
   checks.push_back(check("draining", !status.draining, "this member is shutting down"));
   checks.push_back(check("quarantine", !core.quarantined, core.quarantine_reason));
   checks.push_back(member_check(core));
   checks.push_back(check("snapshot", !core.needs_snapshot,
                          "the state has lost data and waits for a snapshot from the leader"));
+  checks.push_back(check("disk", status.full_reason.empty(), status.full_reason));
   checks.push_back(check("log", !core.failed, "a write of the log has failed"));
   checks.push_back(check("progress", !core.stalled, core.stall_reason));
   const HealthCheck leader = leader_check(core, options);
@@ -88,7 +88,12 @@ std::vector<HealthCheck> readiness(const ReplicaStatus& status, std::uint64_t lo
 
 std::vector<HealthCheck> liveness(std::uint64_t loop_ms, std::uint64_t now_ms,
                                   const ReadinessOptions& options) {
-  return {loop_check(loop_ms, now_ms, options)};
+  return {loop_check(loop_ms, now_ms, options.dead_ms)};
+}
+
+std::string_view role_name(const raft::CoreStatus& core, std::uint64_t loop_ms,
+                           std::uint64_t now_ms, const ReadinessOptions& options) {
+  return loop_check(loop_ms, now_ms, options.stuck_ms).ok ? raft::name_of(core.role) : "stuck";
 }
 
 bool all_ok(const std::vector<HealthCheck>& checks) {

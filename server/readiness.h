@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/replica.h"
@@ -19,7 +20,8 @@ struct HealthCheck {
 struct ReadinessOptions {
   std::uint32_t tick_ms = 10;
   std::uint32_t election_ticks = 30;
-  std::uint64_t stuck_ms = 2000;        // a loop that has not turned for so long
+  std::uint64_t stuck_ms = 300;         // T: a loop that has not turned for so long is stuck
+  std::uint64_t dead_ms = 10'000;       // and no more alive after so long
   std::uint64_t max_unapplied = 10000;  // committed entries that are not applied yet
 };
 
@@ -29,6 +31,11 @@ std::vector<HealthCheck> readiness(const ReplicaStatus& status, std::uint64_t lo
 /// Only what a restart would mend: needs no peer and no disk.
 std::vector<HealthCheck> liveness(std::uint64_t loop_ms, std::uint64_t now_ms,
                                   const ReadinessOptions& options);
+
+/// What this member may call itself: its role in Raft, or "stuck" once its loop has not turned for
+/// an election timeout: it will have lost any office by the time it turns again.
+std::string_view role_name(const raft::CoreStatus& core, std::uint64_t loop_ms,
+                           std::uint64_t now_ms, const ReadinessOptions& options);
 
 bool all_ok(const std::vector<HealthCheck>& checks);
 /// The reason of the first check that failed; empty if none did.

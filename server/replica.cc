@@ -280,6 +280,10 @@ void Replica::Impl::resign_if_drained() {
   step(raft::SelfAssessment{false, "shutting down"});
 }
 
+void Replica::Impl::keep_room(const std::string& reason) {
+  if (reason != full_reason_) full_reason_ = reason;
+}
+
 void Replica::Impl::assess(raft::SelfAssessment assessment) {
   if (!resigned_) step(std::move(assessment));
 }
@@ -296,6 +300,7 @@ ReplicaStatus Replica::Impl::status() const {
   status.pending_requests = pending_.size();
   status.log_bytes = ports_.log->size_bytes();
   status.draining = draining_;
+  status.full_reason = full_reason_;
   status.applied_entries = applied_entries_;
   status.proposals = proposals_;
   status.failed_proposals = failed_proposals_;
@@ -323,8 +328,11 @@ void Replica::link_up(base::MemberId peer) {
 void Replica::link_down(base::MemberId peer) {
   impl_->step(raft::LinkDown{peer});
 }
-void Replica::write(std::uint64_t request, std::string payload) {
-  impl_->write(request, std::move(payload));
+void Replica::write(std::uint64_t request, std::string payload, bool frees) {
+  impl_->write(request, std::move(payload), frees);
+}
+void Replica::keep_room(const std::string& reason) {
+  impl_->keep_room(reason);
 }
 void Replica::read(std::uint64_t request, kv::Transaction transaction) {
   impl_->read(request, std::move(transaction));

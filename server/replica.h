@@ -45,6 +45,7 @@ struct ReplicaStatus {
   std::size_t pending_requests = 0;
   std::uint64_t log_bytes = 0;
   bool draining = false;
+  std::string full_reason;  // why writes that store something are refused; empty: they are not
   // Since the process started.
   std::uint64_t applied_entries = 0;
   std::uint64_t proposals = 0;         // handed to the core
@@ -75,7 +76,8 @@ class Replica {
 
   // Requests, from the door; `request` is unique within this opening. Refused ones finish at once.
   /// `payload` is storage::encode of a command that passed validate().
-  void write(std::uint64_t request, std::string payload);
+  /// `frees`: it stores nothing, and is admitted although room is kept.
+  void write(std::uint64_t request, std::string payload, bool frees = false);
   /// Linearizable. Requires: kv::writes(transaction) is false.
   void read(std::uint64_t request, kv::Transaction transaction);
   /// This member's state as it stands. Requires: kv::writes(transaction) is false.
@@ -100,6 +102,9 @@ class Replica {
   void snapshot_read(raft::SnapshotRead read);
   void snapshot_stored(std::uint64_t id, bool ok);
   void snapshot_installed(raft::SnapshotMeta snapshot, kv::Position position);
+  /// From now on writes that store something are refused for this reason; empty: none are (rule
+  /// 11).
+  void keep_room(const std::string& reason);
   /// The detectors' verdict on this member (raft::SelfAssessment); ignored once it shuts down.
   void assess(raft::SelfAssessment assessment);
   /// Hands leadership to `to` if it can, and says why. Nothing happens at a member that does not

@@ -22,7 +22,8 @@ class Replica::Impl {
 
   void advance(std::uint64_t steady_ms, std::uint64_t wall_ms);
   void step(raft::Input input) { dispatch(core_.step(std::move(input))); }
-  void write(std::uint64_t request, std::string payload);
+  void write(std::uint64_t request, std::string payload, bool frees);
+  void keep_room(const std::string& reason);
   void read(std::uint64_t request, kv::Transaction transaction);
   void read_serializable(std::uint64_t request, kv::Transaction transaction);
   void change_members(std::uint64_t request, const MemberChange& change);
@@ -120,7 +121,8 @@ class Replica::Impl {
   /// Waits until the cut that is in flight is done: a log that restarts must not be cut meanwhile.
   std::optional<std::pair<raft::SnapshotMeta, kv::Position>> installed_;
   bool draining_ = false;
-  bool resigned_ = false;  // gave leadership up for good
+  std::string full_reason_;  // empty: there is room
+  bool resigned_ = false;    // gave leadership up for good
   std::uint64_t resign_at_ms_ = 0;
   bool failed_ = false;  // the log failed: nothing more is written, sent after a sync, or admitted
 

@@ -59,7 +59,10 @@ Replica::Impl::Pending* Replica::Impl::take_in(Request request, Kind kind, std::
   return &at->second;
 }
 
-void Replica::Impl::write(Request request, std::string payload) {
+void Replica::Impl::write(Request request, std::string payload, bool frees) {
+  if (!full_reason_.empty() && !frees && core_.summary().role == raft::Role::kLeader) {
+    return refuse(request, {Code::kDiskFull, full_reason_});
+  }
   if (take_in(request, Kind::kWrite, payload.size()) == nullptr) return;
   queued_writes_.push_back({request, {}, std::move(payload)});
 }

@@ -48,7 +48,6 @@ void write_peer(const raft::PeerStatus& peer, const NodeView& view,
 
 void write_core(const raft::CoreStatus& core, const NodeView& view,
                 schema::MemberStatus::Builder to) {
-  to.setRole(std::string(raft::name_of(core.role)));
   to.setLeader(core.leader.value);
   to.setLeaderName(known_member(view, core.leader).name);
   to.setFirst(core.first.value);
@@ -182,6 +181,9 @@ void write_status(const NodeView& view, const std::string& http_address,
   const auto checks = readiness(replica, loop_ms, boot_ms(), view.readiness);
   write_header(header_of(view), to.initHeader());
   write_core(replica.core, view, to);
+  const std::string role(role_name(replica.core, loop_ms, boot_ms(), view.readiness));
+  to.setRole(role);
+  if (role == "stuck") to.setLeader(0);
   to.setName(view.config->name);
   to.setReady(all_ok(checks));
   to.setReason(first_reason(checks));

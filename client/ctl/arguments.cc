@@ -130,6 +130,51 @@ CLI::App* add_action(CLI::App& app, Arguments& to, const char* name, Action acti
   return sub;
 }
 
+CLI::App* add_node_action(CLI::App& playground, Arguments& to, const char* name, Action action,
+                          const char* text) {
+  auto* sub = add_action(playground, to, name, action, text);
+  sub->add_option("NODE", to.playground.node, "n1, 1 or leader")->required();
+  return sub;
+}
+
+/// Faults of one node, of a link, or between groups.
+void add_injections(CLI::App& playground, Arguments& to) {
+  PlaygroundArguments& p = to.playground;
+  const auto with_node = [&](const char* name, Action action, const char* text) {
+    return add_node_action(playground, to, name, action, text);
+  };
+  with_node("hang-disk", Action::kHangDisk, "let the node's log syncs hang");
+  with_node("slow-disk", Action::kSlowDisk, "let each of the node's log syncs take longer")
+      ->add_option("--delay", p.delay, "by so much (default 100ms)");
+  with_node("fail-disk", Action::kFailDisk, "let the node's log syncs fail: its process ends");
+  const auto with_link = [&](const char* name, Action action, const char* text) {
+    auto* sub = with_node(name, action, text);
+    sub->add_option("OTHER", p.other, "the other node")->required();
+    sub->add_flag("--one-way", p.one_way, "only what NODE sends to OTHER");
+    return sub;
+  };
+  with_link("cut", Action::kCut, "cut the link between two nodes, without telling them");
+  with_link("slow-link", Action::kSlowLink, "let the link between two nodes be slow")
+      ->add_option("--delay", p.delay, "each way (default 100ms)");
+  with_node("fill-disk", Action::kFillDisk, "let the node's disk seem full");
+  with_node("skew-clock", Action::kSkewClock, "let the node's wall clock lie")
+      ->add_option("--by", p.by, "ahead by so much, such as 5s, 1h or -5s (default 5s)");
+  with_node("stall", Action::kStall, "let a thread of the node stand still")
+      ->add_option("--thread", p.thread, "loop (default), log or apply")
+      ->check(CLI::IsMember({"loop", "log", "apply"}));
+  with_node("block-logs", Action::kBlockLogs, "let nobody read the node's log lines");
+  with_node("starve", Action::kStarve, "let the node have little CPU time")
+      ->add_option("--share", p.share_percent, "percent of a CPU (default 5)")
+      ->check(CLI::Range(1, 99));
+  with_node("isolate", Action::kIsolate, "cut a node off from all others")
+      ->add_flag("--one-way", p.one_way, "only what it sends");
+  with_node("lossy", Action::kLossy, "let a node's links lose packets")
+      ->add_option("--loss", p.loss, "so many (default 30%)");
+  add_action(playground, to, "partition", Action::kPartition, "cut groups of nodes apart")
+      ->add_option("GROUPS", p.groups, "n1,n2/n3; whoever is not named is alone")
+      ->required();
+}
+
 void add_playground(CLI::App& app, Raw& raw, Arguments& to) {
   auto* playground =
       app.add_subcommand("playground", "a cluster on this machine, to try failures on");
@@ -153,35 +198,14 @@ void add_playground(CLI::App& app, Raw& raw, Arguments& to) {
   add_action(*playground, to, "env", Action::kEnv, "print what to eval, to reach it with holdfast");
   add_action(*playground, to, "down", Action::kDown, "stop everything");
   const auto with_node = [&](const char* name, Action action, const char* text) {
-    auto* sub = add_action(*playground, to, name, action, text);
-    sub->add_option("NODE", p.node, "n1, 1 or leader")->required();
-    return sub;
+    return add_node_action(*playground, to, name, action, text);
   };
   with_node("kill", Action::kKill, "kill -9 a node; it stays down until `restart`");
   with_node("stop", Action::kStop, "SIGTERM: the node hands over, drains and ends");
   with_node("restart", Action::kRestart, "start a node again (stopping it first if it runs)");
   with_node("pause", Action::kPause, "SIGSTOP");
   with_node("resume", Action::kResume, "SIGCONT");
-  with_node("hang-disk", Action::kHangDisk, "let the node's log syncs hang");
-  with_node("slow-disk", Action::kSlowDisk, "let each of the node's log syncs take longer")
-      ->add_option("--delay", p.delay, "by so much (default 100ms)");
-  with_node("fail-disk", Action::kFailDisk, "let the node's log syncs fail: its process ends");
-  const auto with_link = [&](const char* name, Action action, const char* text) {
-    auto* sub = with_node(name, action, text);
-    sub->add_option("OTHER", p.other, "the other node")->required();
-    sub->add_flag("--one-way", p.one_way, "only what NODE sends to OTHER");
-    return sub;
-  };
-  with_link("cut", Action::kCut, "cut the link between two nodes, without telling them");
-  with_link("slow-link", Action::kSlowLink, "let the link between two nodes be slow")
-      ->add_option("--delay", p.delay, "each way (default 100ms)");
-  with_node("isolate", Action::kIsolate, "cut a node off from all others")
-      ->add_flag("--one-way", p.one_way, "only what it sends");
-  with_node("lossy", Action::kLossy, "let a node's links lose packets")
-      ->add_option("--loss", p.loss, "so many (default 30%)");
-  add_action(*playground, to, "partition", Action::kPartition, "cut groups of nodes apart")
-      ->add_option("GROUPS", p.groups, "n1,n2/n3; whoever is not named is alone")
-      ->required();
+  add_injections(*playground, to);
   auto* heal = add_action(*playground, to, "heal", Action::kHeal,
                           "end faults and pauses, of one node or of all");
   heal->add_option("NODE", p.node, "n1, 1 or leader; none: all");

@@ -72,19 +72,27 @@ struct PlaygroundArguments {
     kPartition,
     kSlowLink,
     kLossy,
+    kFillDisk,
+    kSkewClock,
+    kStall,
+    kBlockLogs,
+    kStarve,
     kHeal,
     kLogs,
     kDown
   };
   Action action = Action::kUp;
   std::string tag = "default";
-  std::string delay;        // of a slow disk or link: "200ms"; empty: the fault's default
-  std::string loss;         // of a lossy link: "30%"; likewise
-  std::string other;        // the other end of a link, as `node`
-  std::string groups;       // "n1,n2/n3"
-  bool one_way = false;     // only what `node` sends
-  std::string node;         // "n1", "1" or "leader"; empty: all, where the action allows it
-  std::uint32_t nodes = 0;  // 0: as the data has, else 3
+  std::string delay;                // of a slow disk or link: "200ms"; empty: the fault's default
+  std::string loss;                 // of a lossy link: "30%"; likewise
+  std::string thread = "loop";      // that stands still: loop, log or apply
+  std::string by = "5s";            // of a skewed clock; "-5s": it is behind
+  std::uint32_t share_percent = 5;  // of the CPU time that a starved node gets
+  std::string other;                // the other end of a link, as `node`
+  std::string groups;               // "n1,n2/n3"
+  bool one_way = false;             // only what `node` sends
+  std::string node;                 // "n1", "1" or "leader"; empty: all, where the action allows it
+  std::uint32_t nodes = 0;          // 0: as the data has, else 3
   bool detach = false;
   std::string data;  // keep everything here
   bool keep = false;

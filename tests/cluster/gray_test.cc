@@ -135,6 +135,69 @@ TEST_F(Gray, OneDirectionThatIsDeadIsNamed) {
   for (const json& check : document["checks"]) EXPECT_NE(check["name"], "quorum");
 }
 
+/// One thread stands still; each is found in its own way, and somebody else leads.
+TEST_F(Gray, ALeaderWithAThreadThatStandsStillIsReplaced) {
+  for (const char* fault_name : {"stall-log", "stall-apply", "stall-loop"}) {
+    SCOPED_TRACE(fault_name);
+    ASSERT_TRUE(nodes_.wait_ready());
+    const std::size_t sick = nodes_.leader().value();
+    ASSERT_EQ(fault(sick, {fault_name}).exit_code, 0);
+    ASSERT_TRUE(wait_until(20000 * time_scale(), [&] {
+      for (std::size_t i = 0; i < nodes_.size(); ++i) {
+        const auto status = nodes_.status(i);
+        if (i != sick && status && status->leads()) return true;
+      }
+      return false;
+    }));
+    // A client that knows only the sick one first still gets through, and it claims no office.
+    EXPECT_EQ(nodes_.holdfast({"put", "through", fault_name}).exit_code, 0);
+    EXPECT_FALSE(nodes_.status(sick)->leads());
+    EXPECT_FALSE(nodes_.status(sick)->reason.empty());
+    EXPECT_TRUE(writing_goes_on());
+    EXPECT_TRUE(found(std::string(fault_name) == "stall-loop" ? "dead" : "stalled", sick, 2));
+    ASSERT_EQ(fault(sick, {"clear"}).exit_code, 0);
+  }
+}
+
+TEST_F(Gray, AFullDiskStillTakesDeletesAndReadsAndClearsByItself) {
+  ASSERT_EQ(nodes_.holdfast({"put", "kept", "value"}).exit_code, 0);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    ASSERT_EQ(fault(i, {"fill-disk", "--for", "60s"}).exit_code, 0);
+  }
+  Ended refused;
+  ASSERT_TRUE(wait_until(10000 * time_scale(), [&] {
+    refused = nodes_.holdfast({"put", "more", "value"});
+    return refused.exit_code == 4;
+  }));
+  EXPECT_NE(refused.err.find("disk is nearly full"), std::string::npos) << refused.err;
+  EXPECT_EQ(nodes_.holdfast({"get", "kept"}).out, "value\n");
+  EXPECT_EQ(nodes_.holdfast({"del", "kept"}).out, "1\n");
+  EXPECT_EQ(http_get(nodes_.http_port(leader_), "/readyz").code, 503);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) ASSERT_EQ(fault(i, {"clear"}).exit_code, 0);
+  EXPECT_TRUE(wait_until(10000 * time_scale(), [&] {
+    return nodes_.holdfast({"put", "more", "value"}).exit_code == 0;
+  }));
+}
+
+TEST_F(Gray, LogLinesThatNobodyReadsAndAClockThatJumpsHoldUpNobody) {
+  const std::uint64_t before = term();
+  ASSERT_EQ(fault(leader_, {"block-log-lines"}).exit_code, 0);
+  ASSERT_EQ(fault(leader_, {"clock-ahead", "by=1h"}).exit_code, 0);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(writing_goes_on());
+  ASSERT_EQ(fault(leader_, {"clear", "clock-ahead"}).exit_code, 0);
+  ASSERT_EQ(fault(leader_, {"clock-behind", "by=1h"}).exit_code, 0);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(writing_goes_on());
+  EXPECT_EQ(term(), before) << "no election comes of a clock or a log";
+  bool bent = false, blocked = false;
+  const auto status = nodes_.status(leader_);
+  ASSERT_TRUE(status.has_value());
+  for (const auto& each : status->faults) {
+    bent |= each.name == "clock-behind" && each.hits > 0;
+    blocked |= each.name == "block-log-lines" && each.on;
+  }
+  EXPECT_TRUE(bent && blocked);
+}
+
 TEST_F(Gray, AStoppedMemberIsDeadForTheOthersAndAccusesNobodyWhenItWakes) {
   const std::size_t stopped = (leader_ + 1) % nodes_.size();
   nodes_.signal(stopped, SIGSTOP);

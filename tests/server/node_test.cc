@@ -208,8 +208,9 @@ TEST(Node, HttpRefusesBodiesAndNonsenseAndGoesOn) {
 
 TEST(Node, ASecondOpeningOfADirectoryIsRefusedInPlainWords) {
   OneNode one;
+  FaultPlane faults;
   LogSink lines({.node = "n1", .level = LogLevel::kError, .fd = -1});
-  const auto second = Node::open(one.config, lines, [](const std::string&) {});
+  const auto second = Node::open(one.config, lines, faults, [](const std::string&) {});
   ASSERT_FALSE(second.is_ok());
   EXPECT_EQ(second.status().code(), Code::kLocked);
   EXPECT_NE(second.status().detail().find(one.directory.path()), std::string::npos);
@@ -220,8 +221,9 @@ TEST(Node, APortInUseIsSaidBeforeAnythingRuns) {
   TemporaryDirectory directory;
   Config config = loopback_config(0, {free_port()}, directory.path());
   config.listen_client.port = one.node->client_port();
+  FaultPlane faults;
   LogSink lines({.node = "n1", .level = LogLevel::kError, .fd = -1});
-  auto node = Node::open(config, lines, [](const std::string&) {}).value();
+  auto node = Node::open(config, lines, faults, [](const std::string&) {}).value();
   std::vector<std::thread> threads;
   for (auto& role : node->roles()) threads.emplace_back(std::move(role.run));
   const auto status = node->wait_until_listening();

@@ -56,6 +56,7 @@ struct Member : ObserverPort {
   std::vector<std::pair<MemberId, std::string>> yielded;
   std::set<std::string> standing;
   bool slow = false;
+  bool full = false;
   Observer observer;
 };
 
@@ -76,7 +77,7 @@ class Observers : public ::testing::Test {
         if (paused_.contains(each->self)) continue;
         record_sync(*each);
         if (!each->observer.advance(now_us_)) continue;
-        each->observer.observe(now_us_, now_us_ / 1000, each->core, each->syncs);
+        each->observer.observe(now_us_, now_us_ / 1000, each->core, each->syncs, each->full);
       }
       deliver();
     }
@@ -184,6 +185,15 @@ TEST_F(Observers, AFastDiskMakesAMemberWellAgain) {
   run_ms(100'000);
   EXPECT_FALSE(member(2).slow);
   EXPECT_TRUE(member(1).standing.empty());
+}
+
+TEST_F(Observers, ALeaderWithoutRoomYieldsToOneThatHasSome) {
+  leads(1);
+  member(1).full = member(2).full = true;
+  run_ms(12'000);
+  ASSERT_EQ(member(1).yielded.size(), 1u);
+  EXPECT_EQ(member(1).yielded.front().first, MemberId(3));
+  EXPECT_TRUE(member(3).standing.contains("full 1"));
 }
 
 TEST_F(Observers, AStallSaysNothingOfSpeed) {

@@ -82,7 +82,14 @@ TEST(Readiness, ALeaderNeedsAReachableMajority) {
 
 TEST(Readiness, LivenessNeedsNobodyElse) {
   EXPECT_TRUE(all_ok(liveness(kNow - 100, kNow, {})));
-  EXPECT_FALSE(all_ok(liveness(kNow - 5000, kNow, {})));
+  EXPECT_TRUE(all_ok(liveness(kNow - 5000, kNow, {}))) << "a restart would not mend a busy machine";
+  EXPECT_FALSE(all_ok(liveness(kNow - 11'000, kNow, {})));
+}
+
+TEST(Readiness, AStuckLoopCallsItselfNothingElse) {
+  const ReplicaStatus status = healthy_leader();
+  EXPECT_EQ(role_name(status.core, kNow - 250, kNow, {}), "leader");
+  EXPECT_EQ(role_name(status.core, kNow - 350, kNow, {}), "stuck");
 }
 
 TEST(Readiness, TextHasALineACheck) {

@@ -48,6 +48,38 @@ TEST(Replica, AnswersAWriteByTheApplyOfItsEntry) {
   EXPECT_EQ(status.pending_requests, 0u);
 }
 
+/// DESIGN section 6, rule 11.
+TEST(Replica, WithoutRoomOnlyWhatFreesIsProposed) {
+  Members members(3);
+  Member& leader = members.elect();
+  leader.replica().keep_room("the disk is nearly full");
+  leader.replica().write(1, "put");
+  leader.replica().write(2, "delete", true);
+  leader.replica().pump();
+  members.settle();
+  ASSERT_TRUE(leader.finished.contains(1) && leader.finished.contains(2));
+  EXPECT_EQ(code_of(leader, 1), Code::kDiskFull);
+  EXPECT_EQ(leader.finished[1].status.detail(), "the disk is nearly full");
+  EXPECT_EQ(code_of(leader, 2), Code::kOk);
+  EXPECT_EQ(leader.status().full_reason, "the disk is nearly full");
+  leader.replica().keep_room("");
+  leader.replica().write(3, "put");
+  leader.replica().pump();
+  members.settle();
+  EXPECT_EQ(code_of(leader, 3), Code::kOk);
+}
+
+TEST(Replica, YieldsLeadershipAndSaysWhy) {
+  Members members(3);
+  Member& leader = members.elect();
+  const base::MemberId to = leader.status().core.peers.front().id;
+  leader.replica().yield_leadership(to, "its disk is slow");
+  for (int i = 0; i < 100 && leader.leads(); ++i) members.tick();
+  EXPECT_FALSE(leader.leads());
+  EXPECT_EQ(leader.status().core.step_down_reason, "its disk is slow");
+  leader.replica().yield_leadership(to, "again");  // it does not lead: nothing happens
+}
+
 TEST(Replica, RequestsOfOneTurnAreOneProposalBatch) {
   Members members(1);
   Member& leader = members.elect();

@@ -91,7 +91,7 @@ Config loopback_config(std::size_t self, const std::vector<std::uint16_t>& peer_
 
 RunningNode::RunningNode(Config config)
     : config_(std::move(config)), lines_({.node = config_.name, .level = config_.log_level}) {
-  auto opened = Node::open(config_, lines_, [](const std::string& text) {
+  auto opened = Node::open(config_, lines_, faults_, [](const std::string& text) {
     ADD_FAILURE() << "the watchdog ended the node: " << text;
   });
   if (!opened) {

@@ -46,6 +46,7 @@ class RunningNode {
 
  private:
   Config config_;
+  FaultPlane faults_;
   LogSink lines_;
   std::unique_ptr<Node> node_;
   std::vector<std::thread> threads_;

@@ -139,7 +139,8 @@ struct LogFixture {
   Posts posts;
   Stamp stamp;
   DurationHistogram durations;
-  LogThread log{store, posts.post(), posts.fatal(), stamp, durations};
+  ProcessFaults faults;
+  LogThread log{store, posts.post(), posts.fatal(), stamp, durations, faults};
   std::thread thread;
 
   void start() {
@@ -199,8 +200,9 @@ struct ApplyFixture {
   std::shared_ptr<storage::MemoryStateDisk> disk = std::make_shared<storage::MemoryStateDisk>();
   Posts posts;
   Stamp stamp;
+  ProcessFaults faults;
   ApplyThread apply{kv::StateMachine::open(std::make_unique<storage::MemoryEngine>(disk)).value(),
-                    posts.post(), posts.fatal(), stamp};
+                    posts.post(), posts.fatal(), stamp, faults};
   std::thread thread;
   std::uint64_t last = 0;
 
@@ -323,12 +325,14 @@ struct DiskFixture {
   Posts posts;
   Stamp stamp;
   LogSink lines{{.node = "n1", .level = LogLevel::kError, .fd = -1}};
+  ProcessFaults faults;
+  SpaceProbe space{"/", faults};
   /// The state into which snapshots are installed.
   std::unique_ptr<kv::StateMachine> machine =
       kv::StateMachine::open(std::make_unique<storage::MemoryEngine>()).value();
-  DiskThread disk{store,        [this] { return machine->begin_install(); },
-                  posts.post(), posts.fatal(),
-                  stamp,        lines};
+  DiskThread disk{
+      store, [this] { return machine->begin_install(); }, posts.post(), posts.fatal(), stamp, lines,
+      space};
   std::thread thread;
 
   void start() {
@@ -345,11 +349,13 @@ struct SnapshotReceiver {
   explicit SnapshotReceiver(ApplyFixture& into)
       : disk(
             store, [&into] { return into.apply.begin_install(); }, posts.post(), posts.fatal(),
-            stamp, lines) {}
+            stamp, lines, space) {}
   ScriptedLog store;
   Posts posts;
   Stamp stamp;
   LogSink lines{{.node = "n2", .level = LogLevel::kError, .fd = -1}};
+  ProcessFaults faults;
+  SpaceProbe space{"/", faults};
   DiskThread disk;
   std::thread thread;
 

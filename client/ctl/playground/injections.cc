@@ -87,6 +87,15 @@ Injections injections(const PlaygroundArguments& how, const std::vector<std::str
       return one("slow-log-sync", {{"delay", how.delay}});
     case Action::kFailDisk:
       return one("fail-log-sync", {});
+    case Action::kFillDisk:
+      return one("fill-disk", {});
+    case Action::kSkewClock:
+      return how.by.starts_with('-') ? one("clock-behind", {{"by", how.by.substr(1)}})
+                                     : one("clock-ahead", {{"by", how.by}});
+    case Action::kStall:
+      return one(("stall-" + how.thread).c_str(), {});
+    case Action::kBlockLogs:
+      return one("block-log-lines", {});
     case Action::kCut:
       return one("cut-link", {{"peer", other.value()}, {"direction", direction}});
     case Action::kIsolate:
@@ -109,6 +118,14 @@ std::string words(const PlaygroundArguments& how) {
       return "log syncs are slow; `heal` ends it";
     case Action::kFailDisk:
       return "log syncs fail, so that its process ends and comes back without the fault";
+    case Action::kFillDisk:
+      return "its disk seems full: only deletes and reads are taken; `heal` ends it";
+    case Action::kSkewClock:
+      return "its wall clock lies by " + how.by + "; `heal` ends it";
+    case Action::kStall:
+      return "its " + how.thread + " thread stands still; `heal` ends it";
+    case Action::kBlockLogs:
+      return "nobody reads its log lines; `heal` ends it";
     case Action::kSlowLink:
       return "the link is slow; `heal` ends it";
     case Action::kLossy:

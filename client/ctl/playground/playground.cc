@@ -62,13 +62,13 @@ bool answers(const Node& node) {
   return ask_members(loop, {node.endpoint()}, kMemberMs).at(node.endpoint()).is_ok();
 }
 
-/// kill, stop, restart, pause, resume: told to the supervisor, then awaited.
-int change(const Place& place, const char* verb, const std::string& name) {
+/// kill, stop, restart, pause, resume, starve: told to the supervisor, then awaited.
+int change(const Place& place, const std::string& verb, const std::string& name) {
   constexpr std::uint32_t kDownMs = 10000, kUpMs = 20000;
   const ProcessId before = place.node(name).process;
-  auto answer = request(place.directory, std::string(verb) + " " + name);
+  auto answer = request(place.directory, verb + " " + name);
   if (!answer.is_ok()) return place.failed(answer.status());
-  const std::string action = verb;
+  const std::string& action = verb;
   const auto now = [&] {
     auto state = place.ask();
     const Node* node = state.is_ok() ? state.value().find(name) : nullptr;
@@ -89,6 +89,8 @@ int change(const Place& place, const char* verb, const std::string& name) {
                            name + " does not answer yet; read " + place.state.log_path(name)});
     return place.done(name + " runs as pid " + std::to_string(now().process.pid));
   }
+  if (action.starts_with("starve-"))
+    return place.done(name + " gets " + action.substr(7) + "% of a CPU; `heal` ends it");
   return place.done(name + (action == "pause" ? " is paused" : " goes on"));
 }
 
@@ -108,7 +110,7 @@ int inject(const Place& place) {
 }
 
 base::Status heal_node(const Place& place, const Node& node) {
-  if (node.state == "paused") {
+  if (node.state == "paused" || node.state == "starved") {
     auto answer = request(place.directory, "resume " + node.name);
     if (!answer.is_ok()) return answer.status();
   } else if (node.state != "running") {
@@ -235,6 +237,10 @@ int act(const Place& place) {
     case Action::kPartition:
     case Action::kSlowLink:
     case Action::kLossy:
+    case Action::kFillDisk:
+    case Action::kSkewClock:
+    case Action::kStall:
+    case Action::kBlockLogs:
       return inject(place);
     default:
       break;
@@ -250,6 +256,8 @@ int act(const Place& place) {
       return change(place, "restart", name.value());
     case Action::kPause:
       return change(place, "pause", name.value());
+    case Action::kStarve:
+      return change(place, "starve-" + std::to_string(how.share_percent), name.value());
     case Action::kResume:
       return change(place, "resume", name.value());
     case Action::kHeal:

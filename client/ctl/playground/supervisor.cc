@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -150,6 +151,7 @@ void Supervisor::ended(std::size_t i, int wait_status) {
   node.last_exit = how_it_ended(wait_status);
   note(node.name + " ended: " + node.last_exit);
   child.kill_at_ms = 0;
+  child.share_percent = 0;
   const std::uint64_t now = now_ms();
   if (child.wanted == Wanted::kDown) {
     node.state = "down";
@@ -172,6 +174,7 @@ void Supervisor::on_time() {
       child.kill_at_ms = 0;
       signal(i, SIGKILL);
     }
+    if (child.share_percent != 0 && now >= child.turn_at_ms) turn(i, now);
     if (!ending_ && child.start_at_ms != 0 && now >= child.start_at_ms) {
       start(i);
       save();
@@ -185,6 +188,7 @@ int Supervisor::poll_timeout_ms() const {
   for (const auto& child : children_) {
     if (child.start_at_ms != 0) next = std::min(next, child.start_at_ms);
     if (child.kill_at_ms != 0) next = std::min(next, child.kill_at_ms);
+    if (child.share_percent != 0) next = std::min(next, child.turn_at_ms);
   }
   return static_cast<int>(next > now ? next - now : 0);
 }
@@ -193,7 +197,16 @@ void Supervisor::signal(std::size_t i, int number) {
   if (state_.nodes[i].process) ::kill(state_.nodes[i].process.pid, number);
 }
 
+void Supervisor::turn(std::size_t i, std::uint64_t now) {
+  Child& child = children_[i];
+  const std::uint64_t run_ms = kStarvePeriodMs * child.share_percent / 100;
+  child.stopped = !child.stopped;
+  signal(i, child.stopped ? SIGSTOP : SIGCONT);
+  child.turn_at_ms = now + (child.stopped ? kStarvePeriodMs - run_ms : run_ms);
+}
+
 void Supervisor::stop(std::size_t i, Wanted wanted) {
+  children_[i].share_percent = 0;
   children_[i].wanted = wanted;
   children_[i].start_at_ms = 0;
   children_[i].kill_at_ms = now_ms() + kStopMs;
@@ -253,12 +266,25 @@ base::Result<std::string> Supervisor::command(const std::string& verb, std::size
     }
     return node.name;
   }
-  if (verb != "pause" && verb != "resume")
-    return base::Status(base::Code::kInvalidArgument, "unknown command " + verb);
   if (!runs) return refuse("does not run: `holdfast playground restart` starts it");
   if (node.state == "stopping") return refuse("is on its way down");
+  return hold(verb, i);
+}
+
+/// pause, resume, starve-5. Requires: it runs.
+base::Result<std::string> Supervisor::hold(const std::string& verb, std::size_t i) {
+  constexpr std::string_view kStarve = "starve-";
+  Node& node = state_.nodes[i];
+  Child& child = children_[i];
+  const bool starves = verb.starts_with(kStarve);
+  if (!starves && verb != "pause" && verb != "resume")
+    return base::Status(base::Code::kInvalidArgument, "unknown command " + verb);
+  child.share_percent =
+      starves ? static_cast<std::uint32_t>(std::atoi(verb.c_str() + kStarve.size())) : 0;
+  child.stopped = false;
+  child.turn_at_ms = now_ms();
   signal(i, verb == "pause" ? SIGSTOP : SIGCONT);
-  node.state = verb == "pause" ? "paused" : "running";
+  node.state = starves ? "starved" : verb == "pause" ? "paused" : "running";
   return node.name;
 }
 

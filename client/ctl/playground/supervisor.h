@@ -30,6 +30,7 @@ std::vector<std::string> server_arguments(const State& state, const Node& node);
 /// Invariants:
 /// - a node whose state is "down" has no process; it starts only by `restart`;
 /// - only children that are not yet reaped are signalled, so their pids are surely theirs;
+/// - a starved node runs for its share of each kStarvePeriodMs, as under a CPU quota;
 /// - the state file is written after every change, before a command is answered.
 class Supervisor {
  public:
@@ -38,13 +39,17 @@ class Supervisor {
   int run();
 
  private:
+  static constexpr std::uint64_t kStarvePeriodMs = 100;
   enum class Wanted : std::uint8_t { kRunning, kDown };
   struct Child {
     Wanted wanted = Wanted::kRunning;
     Backoff backoff;
     std::uint64_t started_ms = 0;
-    std::uint64_t start_at_ms = 0;  // 0: no start is due
-    std::uint64_t kill_at_ms = 0;   // 0: no SIGKILL is due
+    std::uint64_t start_at_ms = 0;    // 0: no start is due
+    std::uint64_t kill_at_ms = 0;     // 0: no SIGKILL is due
+    std::uint32_t share_percent = 0;  // of the CPU time that it gets; 0: all that it wants
+    std::uint64_t turn_at_ms = 0;     // when a starved node is stopped or goes on
+    bool stopped = false;             // a starved node, now
   };
 
   void start(std::size_t i);
@@ -55,6 +60,8 @@ class Supervisor {
   base::Result<std::string> handle(const std::string& line);
   base::Result<std::string> command(const std::string& verb, std::size_t i);
   void signal(std::size_t i, int number);
+  void turn(std::size_t i, std::uint64_t now_ms);
+  base::Result<std::string> hold(const std::string& verb, std::size_t i);
   void stop(std::size_t i, Wanted wanted);
   void take_down();
   void save();

@@ -45,6 +45,19 @@ TEST_F(InjectionsTest, Disks) {
   EXPECT_EQ(made(how(Action::kFailDisk, "n9")), "no n9");
 }
 
+TEST_F(InjectionsTest, WhatIsOfTheProcess) {
+  EXPECT_EQ(made(how(Action::kFillDisk, "n1")), "n1 fill-disk");
+  EXPECT_EQ(made(how(Action::kBlockLogs, "n1")), "n1 block-log-lines");
+  PlaygroundArguments stall = how(Action::kStall, "leader");
+  EXPECT_EQ(made(stall), "n2 stall-loop");
+  stall.thread = "apply";
+  EXPECT_EQ(made(stall), "n2 stall-apply");
+  PlaygroundArguments skew = how(Action::kSkewClock, "n3");
+  EXPECT_EQ(made(skew), "n3 clock-ahead by=5s");
+  skew.by = "-1h";
+  EXPECT_EQ(made(skew), "n3 clock-behind by=1h");
+}
+
 TEST_F(InjectionsTest, Links) {
   PlaygroundArguments cut = how(Action::kCut, "n1", "leader");
   EXPECT_EQ(made(cut), "n1 cut-link peer=n2 direction=both");

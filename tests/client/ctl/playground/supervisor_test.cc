@@ -123,6 +123,31 @@ TEST_F(SupervisorTest, StopPauseResumeRestart) {
   EXPECT_EQ(node(1).restarts, 0u) << "asked for, so no crash";
 }
 
+/// Of a busy loop, whose CPU time is what it gets.
+TEST_F(SupervisorTest, AStarvedNodeGetsItsShareUntilItIsResumed) {
+  start("while :; do :; done");
+  const auto ticks = [&] {
+    std::ifstream file("/proc/" + std::to_string(node(0).process.pid) + "/stat");
+    std::string word;
+    std::uint64_t user = 0, system = 0;
+    for (int i = 0; i < 13; ++i) file >> word;
+    file >> user >> system;
+    return user + system;  // of 10 ms
+  };
+  ASSERT_TRUE(ask("starve-10 n1").is_ok());
+  EXPECT_EQ(node(0).state, "starved");
+  const std::uint64_t before = ticks();
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  EXPECT_LE(ticks() - before, 60u) << "a tenth of two seconds, and room for a busy machine";
+  ASSERT_TRUE(ask("resume n1").is_ok());
+  EXPECT_EQ(node(0).state, "running");
+  const std::uint64_t resumed = ticks();
+  EXPECT_TRUE(until([&] { return ticks() > resumed + 20; }));
+  ASSERT_TRUE(ask("starve-5 n1").is_ok());
+  ASSERT_TRUE(ask("stop n1").is_ok()) << "a starved node can be stopped";
+  ASSERT_TRUE(until([&] { return node(0).state == "down"; }));
+}
+
 TEST_F(SupervisorTest, ACrashLoopIsSlowedDown) {
   start("sleep 0.01; exit 3");
   const auto start_time = std::chrono::steady_clock::now();

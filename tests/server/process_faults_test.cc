@@ -1,0 +1,79 @@
+// Threads that stand still, clocks that lie, disks without room.
+#include "server/process_faults.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "server/space_probe.h"
+
+namespace server {
+namespace {
+
+constexpr std::uint64_t kForever = base::FaultSwitch::kForever;
+
+TEST(StandStill, LastsUntilTheFaultEnds) {
+  stand_still(nullptr);
+  ProcessFaults faults;
+  stand_still(&faults.stall_log);
+  EXPECT_EQ(faults.stall_log.hits(), 0u);
+  faults.stall_log.set(0, 60);
+  const auto start = std::chrono::steady_clock::now();
+  stand_still(&faults.stall_log);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(50));
+  EXPECT_EQ(faults.stall_log.hits(), 1u);
+}
+
+TEST(TakeLonger, WaitsOnce) {
+  ProcessFaults faults;
+  faults.slow_apply.set(40, kForever);
+  const auto start = std::chrono::steady_clock::now();
+  take_longer(&faults.slow_apply);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(40));
+  EXPECT_EQ(faults.slow_apply.hits(), 1u);
+}
+
+TEST(BentClock, LiesAsItIsTold) {
+  ProcessFaults faults;
+  BentClock clock(&faults);
+  EXPECT_EQ(clock.read(1'000'000, 50), 1'000'000u);
+  faults.clock_ahead.set(5000, kForever);
+  EXPECT_EQ(clock.read(1'000'000, 50), 1'005'000u);
+  faults.clock_behind.set(7000, kForever);
+  EXPECT_EQ(clock.read(1'000'000, 50), 998'000u);
+  faults.clock_ahead.clear();
+  EXPECT_EQ(clock.read(1'000, 50), 0u) << "never below nothing";
+  faults.clock_behind.clear();
+  faults.clock_fast.set(10, kForever);
+  EXPECT_EQ(clock.read(1'000'000, 100), 1'000'000u);
+  EXPECT_EQ(clock.read(1'001'000, 1100), 1'001'100u);
+  faults.clock_fast.clear();
+  EXPECT_EQ(clock.read(1'002'000, 2100), 1'002'000u);
+  EXPECT_EQ(BentClock(nullptr).read(7, 7), 7u);
+}
+
+TEST(SpaceProbe, IsLowBelowTheReserve) {
+  ProcessFaults faults;
+  SpaceProbe space("/", faults);
+  EXPECT_FALSE(space.low()) << "before the first measurement";
+  faults.fill_disk.set(0, kForever);
+  space.measure();
+  EXPECT_TRUE(space.low());
+  EXPECT_EQ(space.free_bytes(), 0u);
+  EXPECT_LE(space.reserve_bytes(), SpaceProbe::kReserveBytesMost);
+  EXPECT_NE(space.reason().find("0 MiB are free"), std::string::npos) << space.reason();
+  faults.fill_disk.clear();
+  space.measure();
+  EXPECT_GT(space.free_bytes(), 0u);
+}
+
+TEST(SpaceProbe, AVolumeThatDoesNotSayHasRoom) {
+  ProcessFaults faults;
+  SpaceProbe space("/no/such/place", faults);
+  space.measure();
+  EXPECT_FALSE(space.low());
+}
+
+}  // namespace
+}  // namespace server
