@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <random>
 
 #include "client/ctl/faults.h"
@@ -166,10 +167,13 @@ bool Nodes::wait_ready(std::uint64_t timeout_ms) {
 
 std::optional<client::MemberStatus> Nodes::status(std::size_t i) {
   net::Loop loop;
-  auto answers = client::ctl::ask_members(loop, {endpoint(i)}, kAskMs);
-  const auto found = answers.find(endpoint(i));
-  if (found == answers.end() || !found->second.is_ok()) return std::nullopt;
-  return found->second.value();
+  auto answer = std::make_shared<std::optional<client::MemberStatus>>();
+  (void)loop.wait(client::status(loop, endpoint(i), kAskMs)
+                      .then([answer](base::Result<client::MemberStatus>&& status) {
+                        if (status.is_ok()) *answer = std::move(status).value();
+                      }),
+                  2 * kAskMs);
+  return *answer;
 }
 
 std::optional<std::size_t> Nodes::leader() {
