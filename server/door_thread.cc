@@ -46,6 +46,10 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
         });
     if (!clients) return clients.status();
     client_listener_ = std::move(clients).value();
+    probe_ = std::make_unique<Probe>(
+        loop_, own_address(), view_.probe, view_.config->self.value,
+        [this] { return view_.board->read()->replica.core.role == raft::Role::kLeader; },
+        *view_.probes);
     turn();
     loop_.every(kTickMs, [this] { turn(); });
     return base::Status::ok();
@@ -62,6 +66,12 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
   }
 
  private:
+  /// Whoever listens everywhere listens on loopback too.
+  net::Address own_address() const {
+    const std::string& host = view_.config->listen_client.host;
+    const bool everywhere = host == "0.0.0.0" || host == "::" || host == "[::]";
+    return {everywhere ? "127.0.0.1" : host, client_listener_->port()};
+  }
   void turn() {
     const std::uint64_t now = boot_ms();
     stamp_.at_ms.store(now, std::memory_order_relaxed);
@@ -82,6 +92,7 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
   kj::TaskSet connections_;
   std::unique_ptr<net::Listener> http_listener_;
   std::unique_ptr<net::Listener> client_listener_;
+  std::unique_ptr<Probe> probe_;
 };
 
 DoorThread::DoorThread(DoorOptions options, NodeView view, Stamp& stamp, ClientDoor::Send send)

@@ -93,7 +93,7 @@ std::string health_page(const NodeView& view, const HealthQuery& query) {
   const auto status = view.board->read();
   const raft::CoreStatus& core = status->replica.core;
   const std::uint64_t loop_ms = view.stamps->loop.at_ms.load(std::memory_order_relaxed);
-  auto checks = readiness(status->replica, loop_ms, boot_ms(), view.readiness);
+  auto checks = checks_of(view);
   std::erase_if(checks, [&](const HealthCheck& check) {
     return std::find(query.excluded.begin(), query.excluded.end(), check.name) !=
            query.excluded.end();
@@ -109,6 +109,12 @@ std::string health_page(const NodeView& view, const HealthQuery& query) {
     json["speed"] = health::name_of(report.rows.front().row.speed);
     json["score"] = rounded(report.rows.front().row.score);
   }
+  const ProbeResult probe = view.probes->read();
+  json["probe"] = {{"dial_ms", optional_ms(probe.dial_ms)},
+                   {"write_ms", optional_ms(probe.write_ms)},
+                   {"read_ms", optional_ms(probe.read_ms)},
+                   {"failures", probe.failures},
+                   {"reason", probe.reason}};
   json["step_down_reason"] = core.step_down_reason;
   json["checks"] = checks_json(checks);
   json["verdicts"] = verdicts_json(view, report);

@@ -69,13 +69,20 @@ class HttpDoor::Impl final : public kj::HttpService {
   }
 
  private:
+  /// "for=read"; nothing: all checks.
+  Page readyz(const std::string& query) const {
+    constexpr std::string_view kFor = "for=";
+    const bool chosen = query.starts_with(kFor);
+    const auto purpose = purpose_of(chosen ? query.substr(kFor.size()) : "write");
+    if (!purpose) return {400, "Bad Request", "text/plain", "for= is write, read or stale\n"};
+    return checks_page(checks_for(checks_of(view_), *purpose));
+  }
+
   Page make(const std::string& path, const std::string& query) const {
     const std::uint64_t loop_ms = view_.stamps->loop.at_ms.load(std::memory_order_relaxed);
     const std::uint64_t now_ms = boot_ms();
     if (path == "/livez") return checks_page(liveness(loop_ms, now_ms, view_.readiness));
-    if (path == "/readyz") {
-      return checks_page(readiness(view_.board->read()->replica, loop_ms, now_ms, view_.readiness));
-    }
+    if (path == "/readyz") return readyz(query);
     if (path == "/health") {
       return {200, "OK", "application/json", health_page(view_, parse_health_query(query))};
     }

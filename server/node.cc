@@ -112,6 +112,7 @@ class Node::Impl {
   DurationHistogram append_duration_;
   Journal journal_;
   SpaceProbe space_;
+  ProbeBoard probes_;
   Watchdog watchdog_;
   LogThread log_;
   ApplyThread apply_;
@@ -166,6 +167,9 @@ NodeView Node::Impl::view() {
   view.lines = &lines_;
   view.journal = &journal_;
   view.space = &space_;
+  view.probes = &probes_;
+  view.probe.every_ms = config_.probe_ms;
+  view.probe.timeout_ms *= config_.time_scale;
   view.faults = &faults_;
   view.append_duration = &append_duration_;
   view.sessions = [this] { return apply_.sessions(); };

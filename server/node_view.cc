@@ -113,10 +113,9 @@ void door_metrics(MetricsText& text, const NodeView& view, const DoorCounters& d
                number(view.lines->suppressed()));
 }
 
-void health_metrics(MetricsText& text, const NodeView& view, const NodeStatus& status) {
+void health_metrics(MetricsText& text, const NodeView& view) {
   text.family("holdfast_health_check", "1 if the check passes.", "gauge");
-  const std::uint64_t loop_ms = view.stamps->loop.at_ms.load(std::memory_order_relaxed);
-  for (const auto& check : readiness(status.replica, loop_ms, boot_ms(), view.readiness)) {
+  for (const HealthCheck& check : checks_of(view)) {
     text.sample("holdfast_health_check", {{"type", "readyz"}, {"name", check.name}},
                 check.ok ? 1 : 0);
   }
@@ -155,6 +154,23 @@ void process_metrics(MetricsText& text) {
 
 }  // namespace
 
+std::vector<HealthCheck> checks_of(const NodeView& view) {
+  const auto status = view.board->read();
+  const std::uint64_t loop_ms = view.stamps->loop.at_ms.load(std::memory_order_relaxed);
+  auto checks = readiness(status->replica, loop_ms, boot_ms(), view.readiness);
+  HealthCheck gray{"gray", true, ""};
+  for (const StandingVerdict& each : status->observer.verdicts) {
+    const health::Verdict& verdict = each.verdict;
+    if (verdict.kind != health::VerdictKind::kGray || verdict.subject != view.config->self)
+      continue;
+    gray = {"gray", false, verdict.evidence};
+  }
+  checks.push_back(gray);
+  const std::string complaint = probe_complaint(view.probes->read(), boot_ms(), view.probe);
+  checks.push_back({"probe", complaint.empty(), complaint});
+  return checks;
+}
+
 std::string node_metrics(const NodeView& view, const DoorCounters& door) {
   const auto status = view.board->read();
   MetricsText text;
@@ -162,7 +178,7 @@ std::string node_metrics(const NodeView& view, const DoorCounters& door) {
   peer_metrics(text, view, *status);
   disk_metrics(text, view);
   door_metrics(text, view, door);
-  health_metrics(text, view, *status);
+  health_metrics(text, view);
   process_metrics(text);
   return text.text();
 }

@@ -11,6 +11,7 @@
 #include "server/journal.h"
 #include "server/log_sink.h"
 #include "server/metrics.h"
+#include "server/probe.h"
 #include "server/readiness.h"
 #include "server/space_probe.h"
 #include "server/stamps.h"
@@ -37,6 +38,8 @@ struct NodeView {
   ApplyThread* apply = nullptr;  // only what any thread may call
   DiskThread* disk = nullptr;    // likewise
   ReadinessOptions readiness;
+  ProbeOptions probe;
+  ProbeBoard* probes = nullptr;
 };
 
 /// What the doors count themselves. Door thread.
@@ -54,6 +57,10 @@ struct KnownMember {
   std::string client_address;  // empty if unknown
 };
 KnownMember known_member(const NodeView& view, base::MemberId id);
+
+/// Everything that speaks for or against this member: readiness(), what its own probes met, and
+/// whether others see it take in nothing. Any thread.
+std::vector<HealthCheck> checks_of(const NodeView& view);
 
 /// The text of /metrics.
 std::string node_metrics(const NodeView& view, const DoorCounters& door);

@@ -96,6 +96,26 @@ std::string_view role_name(const raft::CoreStatus& core, std::uint64_t loop_ms,
   return loop_check(loop_ms, now_ms, options.stuck_ms).ok ? raft::name_of(core.role) : "stuck";
 }
 
+std::optional<Purpose> purpose_of(std::string_view word) {
+  if (word == "write") return Purpose::kWrite;
+  if (word == "read") return Purpose::kRead;
+  if (word == "stale") return Purpose::kStale;
+  return std::nullopt;
+}
+
+std::vector<HealthCheck> checks_for(std::vector<HealthCheck> checks, Purpose purpose) {
+  constexpr std::string_view kWriting[] = {"disk", "log", "progress"};
+  constexpr std::string_view kLocal[] = {"loop", "draining", "quarantine", "member", "snapshot"};
+  const auto among = [](const auto& names, const HealthCheck& check) {
+    return std::find(std::begin(names), std::end(names), check.name) != std::end(names);
+  };
+  std::erase_if(checks, [&](const HealthCheck& check) {
+    if (purpose == Purpose::kStale) return !among(kLocal, check);
+    return purpose == Purpose::kRead && among(kWriting, check);
+  });
+  return checks;
+}
+
 bool all_ok(const std::vector<HealthCheck>& checks) {
   return std::all_of(checks.begin(), checks.end(), [](const HealthCheck& c) { return c.ok; });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,14 @@ std::vector<HealthCheck> liveness(std::uint64_t loop_ms, std::uint64_t now_ms,
 /// an election timeout: it will have lost any office by the time it turns again.
 std::string_view role_name(const raft::CoreStatus& core, std::uint64_t loop_ms,
                            std::uint64_t now_ms, const ReadinessOptions& options);
+
+/// What a client may want of a member.
+enum class Purpose : std::uint8_t { kWrite, kRead, kStale };
+/// "write", "read", "stale"; nothing for another word.
+std::optional<Purpose> purpose_of(std::string_view word);
+/// Only the checks that matter for it: all for writes; for linearizable reads not whether this
+/// member's own disk takes entries; for stale reads only what is local.
+std::vector<HealthCheck> checks_for(std::vector<HealthCheck> checks, Purpose purpose);
 
 bool all_ok(const std::vector<HealthCheck>& checks);
 /// The reason of the first check that failed; empty if none did.

@@ -178,7 +178,7 @@ void write_status(const NodeView& view, const std::string& http_address,
   const auto status = view.board->read();
   const ReplicaStatus& replica = status->replica;
   const std::uint64_t loop_ms = view.stamps->loop.at_ms.load(std::memory_order_relaxed);
-  const auto checks = readiness(replica, loop_ms, boot_ms(), view.readiness);
+  const auto checks = checks_of(view);
   write_header(header_of(view), to.initHeader());
   write_core(replica.core, view, to);
   const std::string role(role_name(replica.core, loop_ms, boot_ms(), view.readiness));

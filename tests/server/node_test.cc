@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "server/clock.h"
 #include "tests/server/running_node.h"
 
@@ -38,6 +40,12 @@ struct OneNode {
     node = std::make_unique<RunningNode>(config);
     caller = std::make_unique<Caller>(loop, node->client_port());
     EXPECT_TRUE(caller->wait_for_status(leads));
+  }
+  void restart_with(void (*change)(Config& config)) {
+    caller.reset();
+    node.reset();
+    change(config);
+    start();
   }
   std::uint64_t session() {
     const Answer answer = caller->open_session();
@@ -184,6 +192,46 @@ TEST(Node, HttpPagesAnswer) {
     EXPECT_NE(metrics.find(line), std::string::npos) << line;
   }
   EXPECT_TRUE(http_get(port, "/nothing").starts_with("HTTP/1.1 404"));
+}
+
+/// The body of an HTTP answer as JSON.
+nlohmann::json json_page(std::uint16_t port, const std::string& path) {
+  const std::string page = http_get(port, path);
+  const std::size_t body = page.find("\r\n\r\n");
+  return body == std::string::npos ? nlohmann::json()
+                                   : nlohmann::json::parse(page.substr(body + 4), nullptr, false);
+}
+
+/// Asks until `found` holds of the page, at most ten seconds.
+template <class Found>
+bool page_becomes(std::uint16_t port, const std::string& path, Found found) {
+  for (int i = 0; i < 200; ++i) {
+    if (found(json_page(port, path))) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return false;
+}
+
+TEST(Node, ProbesItselfAsAClientWould) {
+  OneNode one;
+  one.restart_with([](Config& config) { config.probe_ms = 100; });
+  const std::uint16_t port = one.node->http_port();
+  EXPECT_TRUE(page_becomes(port, "/health", [](const nlohmann::json& page) {
+    return page["healthy"] == true && page["probe"]["write_ms"].is_number() &&
+           page["probe"]["read_ms"].is_number();
+  })) << json_page(port, "/health");
+  // The disk hangs: whoever wants to write should go elsewhere, whoever reads old data may stay.
+  ASSERT_EQ(one.caller->fault("hang-log-sync", true), Code::kOk);
+  EXPECT_TRUE(page_becomes(port, "/health?verbose", [](const nlohmann::json& page) {
+    return page["healthy"] == false && page["probe"]["failures"] >= 3 && page.contains("events");
+  })) << json_page(port, "/health?verbose");
+  EXPECT_TRUE(http_get(port, "/readyz?for=write").starts_with("HTTP/1.1 503"));
+  EXPECT_TRUE(http_get(port, "/readyz?for=stale").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(http_get(port, "/readyz?for=nothing").starts_with("HTTP/1.1 400"));
+  ASSERT_EQ(one.caller->fault("hang-log-sync", false), Code::kOk);
+  EXPECT_TRUE(page_becomes(port, "/health", [](const nlohmann::json& page) {
+    return page["healthy"] == true;
+  })) << json_page(port, "/health");
 }
 
 TEST(Node, HttpRefusesBodiesAndNonsenseAndGoesOn) {

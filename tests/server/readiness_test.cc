@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "server/probe.h"
+
 namespace server {
 namespace {
 
@@ -90,6 +92,38 @@ TEST(Readiness, AStuckLoopCallsItselfNothingElse) {
   const ReplicaStatus status = healthy_leader();
   EXPECT_EQ(role_name(status.core, kNow - 250, kNow, {}), "leader");
   EXPECT_EQ(role_name(status.core, kNow - 350, kNow, {}), "stuck");
+}
+
+TEST(Readiness, EachPurposeHasItsChecks) {
+  const std::vector<HealthCheck> checks = {{"loop", true, ""},
+                                           {"progress", false, "stalled"},
+                                           {"leader", false, "no"},
+                                           {"disk", false, "full"},
+                                           {"member", true, ""}};
+  EXPECT_EQ(checks_for(checks, Purpose::kWrite).size(), 5u);
+  EXPECT_EQ(first_reason(checks_for(checks, Purpose::kRead)), "leader: no");
+  EXPECT_TRUE(all_ok(checks_for(checks, Purpose::kStale)));
+  EXPECT_EQ(purpose_of("read"), Purpose::kRead);
+  EXPECT_EQ(purpose_of("dance"), std::nullopt);
+}
+
+TEST(Probe, ComplainsAfterThreeFailuresUntilTwoWereGood) {
+  ProbeBoard board;
+  const auto complaint = [&](std::uint64_t now_ms) {
+    return probe_complaint(board.read(), now_ms, {});
+  };
+  EXPECT_EQ(complaint(60'000), "") << "it has only just started";
+  board.failed(1000, "a read: timeout");
+  board.failed(2000, "a read: timeout");
+  EXPECT_EQ(complaint(2000), "");
+  board.failed(3000, "a read: timeout");
+  EXPECT_EQ(complaint(3000), "3 probes in a row failed: a read: timeout");
+  board.passed(4000, 0.1, std::nullopt, 1);
+  EXPECT_NE(complaint(4000), "");
+  board.passed(5000, 0.1, 2.0, 1);
+  EXPECT_EQ(complaint(5000), "");
+  EXPECT_EQ(complaint(10'001), "no probe has ended for 5001 ms");
+  EXPECT_EQ(probe_complaint(board.read(), 90'000, {.every_ms = 0}), "");
 }
 
 TEST(Readiness, TextHasALineACheck) {
