@@ -71,7 +71,8 @@ struct SnapshotTransfer {
   Index floor;                         // the snapshot is at least here
   std::uint64_t chunk = 0;             // that the follower waits for
   bool reading = false;                // it was asked for and has not come
-  bool complete = false;               // it is the last, and was sent
+  std::uint64_t sent_chunks = 0;       // so many at most does an honest follower have
+  std::uint64_t all_chunks = 0;        // the snapshot has; zero until the last was sent
   std::uint32_t unanswered_ticks = 0;  // since it was sent
   std::uint32_t silent_ticks = 0;      // since the follower's last answer
 };

@@ -70,7 +70,8 @@ void Core::Impl::on(const SnapshotRead& read) {
     trace(TraceKind::kSnapshotSending, transfer.index, read.peer);
   }
   transfer.unanswered_ticks = 0;
-  transfer.complete = read.done;
+  transfer.sent_chunks = std::max(transfer.sent_chunks, read.chunk + 1);
+  if (read.done) transfer.all_chunks = read.chunk + 1;
   send(read.peer, InstallSnapshot{transfer.id, read.snapshot, read.chunk, read.data, read.done});
 }
 
@@ -96,11 +97,11 @@ void Core::Impl::on_message(const Message& message, const InstallSnapshotReply& 
   }
   // What it waits for is on its way, or it has everything and must only install it; what is lost is
   // sent again by the clock.
-  const bool all = transfer.complete && body.next_chunk == transfer.chunk + 1;
+  const bool all = transfer.all_chunks != 0 && body.next_chunk == transfer.all_chunks;
   if (transfer.reading || body.next_chunk == transfer.chunk || all) return;
-  if (body.next_chunk > transfer.chunk + 1) return;  // no honest follower says so
+  // Back as well as forth: it may have begun anew, and an older answer may come late.
+  if (body.next_chunk > transfer.sent_chunks) return;  // no honest follower says so
   transfer.chunk = body.next_chunk;
-  transfer.complete = false;
   read_chunk(message.from, transfer);
 }
 
@@ -113,7 +114,8 @@ void Core::Impl::tick_snapshots() {
       continue;
     }
     // Installing takes its time, and the last chunk is no small question.
-    const std::uint32_t patience = options_.election_ticks * (transfer.complete ? 4 : 1);
+    const bool last = transfer.chunk + 1 == transfer.all_chunks;
+    const std::uint32_t patience = options_.election_ticks * (last ? 4 : 1);
     if (!transfer.reading && ++transfer.unanswered_ticks >= patience) {
       transfer.unanswered_ticks = 0;
       if (!peer_is_silent(id)) read_chunk(id, transfer);
