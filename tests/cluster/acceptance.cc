@@ -31,12 +31,12 @@ WritersOptions load(const Nodes& nodes, std::uint64_t number) {
   return options;
 }
 
-/// Whether somebody but `than` leads and is ready.
+/// Whether somebody but `than` leads. Its probes may still tell of an earlier fault.
 bool another_leads(Nodes& nodes, std::size_t than) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (i == than) continue;
     const auto status = nodes.status(i);
-    if (status && status->leads() && status->ready) return true;
+    if (status && status->leads()) return true;
   }
   return false;
 }

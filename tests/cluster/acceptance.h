@@ -33,7 +33,7 @@ struct AcceptanceRow {
 /// What one run showed. Times are milliseconds from the injection; -1: never.
 struct AcceptanceRun {
   std::int64_t detected_ms = -1;   // the first verdict, stall, step-down or candidacy anywhere
-  std::int64_t leader_ms = -1;     // another leader that is ready; -1 also where nothing moved
+  std::int64_t leader_ms = -1;     // another leader; -1 also where nothing moved
   std::uint64_t gap_ms = 0;        // the longest between two acknowledged writes
   std::uint64_t changes = 0;       // terms that somebody began to lead in
   std::vector<std::string> wrong;  // what the histories do not allow

@@ -172,7 +172,9 @@ TEST_F(Gray, AFullDiskStillTakesDeletesAndReadsAndClearsByItself) {
   EXPECT_NE(refused.err.find("disk is nearly full"), std::string::npos) << refused.err;
   EXPECT_EQ(nodes_.holdfast({"get", "kept"}).out, "value\n");
   EXPECT_EQ(nodes_.holdfast({"del", "kept"}).out, "1\n");
-  EXPECT_EQ(http_get(nodes_.http_port(leader_), "/readyz").code, 503);
+  EXPECT_TRUE(wait_until(5000 * time_scale(), [&] {
+    return http_get(nodes_.http_port(leader_), "/readyz").code == 503;
+  }));
   for (std::size_t i = 0; i < nodes_.size(); ++i) ASSERT_EQ(fault(i, {"clear"}).exit_code, 0);
   EXPECT_TRUE(wait_until(10000 * time_scale(), [&] {
     return nodes_.holdfast({"put", "more", "value"}).exit_code == 0;
