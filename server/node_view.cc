@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <map>
 
 #include "server/clock.h"
 
@@ -113,6 +114,43 @@ void door_metrics(MetricsText& text, const NodeView& view, const DoorCounters& d
                number(view.lines->suppressed()));
 }
 
+/// What this member finds of the others, and of itself.
+void observer_metrics(MetricsText& text, const NodeView& view, const ObserverReport& report) {
+  text.family("holdfast_health_verdict", "1 while this member finds that of a member or a link.",
+              "gauge");
+  for (const StandingVerdict& each : report.verdicts) {
+    const health::Verdict& verdict = each.verdict;
+    text.sample("holdfast_health_verdict",
+                {{"verdict", std::string(health::name_of(verdict.kind))},
+                 {"member", known_member(view, verdict.subject).name},
+                 {"other", known_member(view, verdict.other).name}},
+                1);
+  }
+  if (report.rows.empty()) return;
+  const health::Row& own = report.rows.front().row;
+  text.gauge("holdfast_health_slow_score", "Of the own disk: 0 is well, 100 is slow.", own.score);
+  text.family("holdfast_network_peer_phi", "How unusual the silence of a peer is.", "gauge");
+  for (const health::LinkView& link : own.links) {
+    text.sample("holdfast_network_peer_phi", {{"peer", base::to_hex(link.peer.value)}}, link.phi);
+  }
+  text.family("holdfast_network_peer_round_trip_seconds", "The median of the last ones.", "gauge");
+  for (const health::LinkView& link : own.links) {
+    if (!link.round_trip_ms) continue;
+    text.sample("holdfast_network_peer_round_trip_seconds",
+                {{"peer", base::to_hex(link.peer.value)}}, *link.round_trip_ms / 1000);
+  }
+}
+
+void fault_metrics(MetricsText& text, const NodeView& view) {
+  text.family("holdfast_fault_active", "1 while a fault is injected.", "gauge");
+  if (!view.config->allow_faults) return;
+  std::map<std::string_view, bool> active;
+  for (const FaultState& fault : view.faults->list({})) active[fault.name] |= fault.on;
+  for (const auto& [name, on] : active) {
+    text.sample("holdfast_fault_active", {{"fault", std::string(name)}}, on ? 1 : 0);
+  }
+}
+
 void health_metrics(MetricsText& text, const NodeView& view) {
   text.family("holdfast_health_check", "1 if the check passes.", "gauge");
   for (const HealthCheck& check : checks_of(view)) {
@@ -179,6 +217,8 @@ std::string node_metrics(const NodeView& view, const DoorCounters& door) {
   disk_metrics(text, view);
   door_metrics(text, view, door);
   health_metrics(text, view);
+  observer_metrics(text, view, status->observer);
+  fault_metrics(text, view);
   process_metrics(text);
   return text.text();
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <random>
@@ -233,6 +234,23 @@ std::string Nodes::last_words(std::size_t lines) const {
   return text;
 }
 
+namespace {
+
+/// The data of a body in chunks (RFC 9112 section 7.1).
+std::string joined_chunks(const std::string& body) {
+  std::string text;
+  for (std::size_t at = 0; at < body.size();) {
+    const std::size_t line = body.find("\r\n", at);
+    const std::size_t size = std::strtoull(body.c_str() + at, nullptr, 16);
+    if (line == std::string::npos || size == 0) break;
+    text += body.substr(line + 2, size);
+    at = line + 2 + size + 2;
+  }
+  return text;
+}
+
+}  // namespace
+
 Page http_get(std::uint16_t port, const std::string& path) {
   Socket socket(port);
   socket.send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -241,7 +259,10 @@ Page http_get(std::uint16_t port, const std::string& path) {
   if (!answer.starts_with("HTTP/1.1 ")) return page;
   page.code = std::atoi(answer.c_str() + 9);
   const auto body = answer.find("\r\n\r\n");
-  if (body != std::string::npos) page.body = answer.substr(body + 4);
+  if (body == std::string::npos) return page;
+  page.body = answer.substr(body + 4);
+  const bool chunked = answer.find("Transfer-Encoding: chunked") < body;
+  if (chunked) page.body = joined_chunks(page.body);
   return page;
 }
 
