@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "net/event_port.h"
+#include "net/names.h"
 
 namespace net {
 namespace {
@@ -67,6 +68,7 @@ class Loop::Impl {
   kj::WaitScope scope;
   Timer timer;
   std::vector<std::shared_ptr<Repeating>> repeating;
+  Names names;
 };
 
 Loop::Loop() : impl_(std::make_unique<Impl>()) {}
@@ -77,6 +79,9 @@ asio::io_context& Loop::io() {
 }
 kj::Timer& Loop::timer() {
   return impl_->timer;
+}
+Names& Loop::names() {
+  return impl_->names;
 }
 
 void Loop::post(std::function<void()> task) {

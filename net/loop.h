@@ -12,6 +12,8 @@
 
 namespace net {
 
+class Names;
+
 /// Owns an io_context, a KJ EventLoop and its WaitScope. Made and run on one thread.
 /// Invariants:
 /// - a turn of the KJ loop is bounded (4096 events), so that sockets and ticks are never starved;
@@ -25,6 +27,8 @@ class Loop {
 
   asio::io_context& io();
   kj::Timer& timer();
+  /// What names stood for. Loop thread.
+  Names& names();
 
   /// Any thread: runs `task` on the loop's thread, soon. Not if the loop is destroyed before; other
   /// threads must have stopped to post by then.

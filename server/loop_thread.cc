@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "net/names.h"
 #include "server/clock.h"
 #include "server/event_record.h"
 #include "server/generation_fence.h"
@@ -359,6 +360,7 @@ void LoopThread::drain() {
 
 void LoopThread::run() {
   net::Loop loop;
+  loop.names().meet(&peers_.faults->names);
   Turn turn(loop, std::move(options_), peers_);
   const base::Status status = turn.start();
   if (!status.is_ok()) return started_.set_value(status);

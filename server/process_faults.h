@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/fault_switch.h"
+#include "net/names.h"
 
 namespace server {
 
@@ -19,6 +20,7 @@ struct ProcessFaults {
   base::FaultSwitch clock_behind;  // likewise
   base::FaultSwitch clock_fast;    // it gains so many percent
   base::FaultSwitch fill_disk;     // so many bytes are free
+  net::NameFaults names;
 };
 
 /// Waits while the fault is on; what it caught is counted once. Never keeps a process from ending
