@@ -275,8 +275,12 @@ Status ClientDoor::switch_fault(schema::Holdfast::FaultParams::Reader params) {
   const std::string name = params.getName();
   if (!params.getOn()) {
     if (name.empty() && !params.getClear()) return Status::ok();
+    const auto faults = view_.faults->list({});
+    const bool was_on = std::any_of(faults.begin(), faults.end(), [&](const FaultState& fault) {
+      return fault.on && (name.empty() || fault.name == name);
+    });
     const Status status = view_.faults->clear(name);
-    if (status.is_ok()) {
+    if (status.is_ok() && was_on) {
       view_.lines->write(LogLevel::kWarn, "fault cleared",
                          {{"fault", name.empty() ? "all" : name}});
       view_.journal->add({wall_ms(), "fault-cleared", 0, "", name.empty() ? "all" : name});

@@ -32,6 +32,18 @@ schema::Outcome::Reader only_outcome(const capnp::Response<schema::Holdfast::Sub
                                         kj::heapString(status.to_string())));
 }
 
+/// Sessions are replicated state: another is opened only when this one cannot be used any more.
+bool session_is_gone(const capnp::Response<schema::Holdfast::SubmitResults>& reply) {
+  for (const auto outcome : reply.getOutcomes()) {
+    const auto code = static_cast<base::Code>(outcome.getCode());
+    if (code == base::Code::kUnknownSession || code == base::Code::kSequenceForgotten ||
+        code == base::Code::kSequenceTooFar) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 void ProbeBoard::failed(std::uint64_t now_ms, std::string reason) {
@@ -98,7 +110,6 @@ kj::Promise<void> Probe::again() {
       .afterDelay(wait_ms * kj::MILLISECONDS)
       .then([this] { return once(); })
       .catch_([this](kj::Exception&& exception) {
-        session_ = 0;  // whatever went wrong, the next one begins with a new one
         board_.failed(boot_ms(), exception.getDescription().cStr());
       })
       .then([this] { return again(); });
@@ -147,7 +158,8 @@ kj::Promise<void> Probe::write(std::shared_ptr<Attempt> attempt) {
   call.setAcknowledgedBelow(sequence_ - kAcknowledgeBehind);
   call.initTransaction();
   return request.send().then(
-      [attempt, start_us](capnp::Response<schema::Holdfast::SubmitResults>&& reply) {
+      [this, attempt, start_us](capnp::Response<schema::Holdfast::SubmitResults>&& reply) {
+        if (session_is_gone(reply)) session_ = 0;
         (void)only_outcome(reply, "a write");
         attempt->write_ms = since_ms(start_us);
       });

@@ -207,17 +207,6 @@ Answers ask_members(net::Loop& loop, const std::vector<std::string>& endpoints,
   return *answers;
 }
 
-std::string json_of(const ClusterStatus& cluster) {
-  ordered_json members = ordered_json::array();
-  for (const auto& row : cluster.members) members.push_back(member_json(row));
-  const ordered_json json = {{"leader", cluster.leader},
-                             {"healthy", cluster.healthy()},
-                             {"tolerates", cluster.tolerates()},
-                             {"size", cluster.size},
-                             {"members", members}};
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
 std::string summary_of(const ClusterStatus& cluster) {
   const std::size_t more = cluster.tolerates();
   const std::string tolerates = "tolerates " + std::to_string(more) + " more failure" +
@@ -236,6 +225,15 @@ std::string summary_of(const ClusterStatus& cluster) {
   if (cluster.leader.empty()) return "unavailable, nobody leads" + wrong;
   if (cluster.well == cluster.size) return "healthy, " + tolerates;
   return "degraded, " + tolerates + wrong;
+}
+
+std::string json_of(const ClusterStatus& cluster) {
+  ordered_json members = ordered_json::array();
+  for (const auto& row : cluster.members) members.push_back(member_json(row));
+  const ordered_json json = {{"summary", summary_of(cluster)}, {"leader", cluster.leader},
+                             {"healthy", cluster.healthy()},   {"tolerates", cluster.tolerates()},
+                             {"size", cluster.size},           {"members", members}};
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 std::string simple_of(const ClusterStatus& cluster) {

@@ -42,6 +42,7 @@ TEST(ClusterStatus, AllWell) {
   EXPECT_EQ(json["members"][1]["leader"], true);
   EXPECT_EQ(json["members"][0]["leader"], false);
   EXPECT_EQ(json["healthy"], true);
+  EXPECT_EQ(json["summary"], "healthy, tolerates 1 more failure, led by n2");
   EXPECT_EQ(json["tolerates"], 1);
 }
 
@@ -54,6 +55,21 @@ TEST(ClusterStatus, AnUnreachableMemberIsARowWithItsName) {
   EXPECT_EQ(cluster.members[2].error, "connection refused");
   EXPECT_TRUE(cluster.healthy());
   EXPECT_EQ(cluster.tolerates(), 0u);
+  EXPECT_EQ(summary_of(cluster), "degraded, tolerates 0 more failures, led by n1: n3 unreachable");
+}
+
+TEST(ClusterStatus, TheFirstLineSaysWhatIsWrongWithWhomAndForHowLong) {
+  MemberStatus sick = member(2, "follower", 5);
+  sick.ready = false;
+  sick.reason = "progress: log sync pending for 1200 ms";
+  sick.unready_for_ms = 3400;
+  EXPECT_EQ(
+      summary_of(combine(
+          {{"h:1", member(1, "leader", 5)}, {"h:2", sick}, {"h:3", member(3, "follower", 5)}})),
+      "degraded, tolerates 0 more failures, led by n1: n2 not well for 3 s (progress: log sync "
+      "pending for 1200 ms)");
+  EXPECT_EQ(summary_of(combine({{"h:1", refused()}, {"h:2", refused()}})),
+            "unavailable, nobody leads: h:1 unreachable; h:2 unreachable");
 }
 
 TEST(ClusterStatus, OfTwoLeadersTheHigherTermLeads) {
