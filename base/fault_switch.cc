@@ -1,6 +1,8 @@
 #include "base/fault_switch.h"
 
+#include <algorithm>
 #include <chrono>
+#include <thread>
 
 namespace base {
 namespace {
@@ -11,7 +13,26 @@ std::uint64_t now_ms() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now).count());
 }
 
+constexpr std::chrono::milliseconds kPollPeriod(2);
+
 }  // namespace
+
+void FaultSwitch::hold() {
+  if (!on()) return;
+  hit();
+  while (on()) std::this_thread::sleep_for(kPollPeriod);
+}
+
+void FaultSwitch::delay() {
+  if (!on()) return;
+  hit();
+  using std::chrono::steady_clock;
+  const auto end = steady_clock::now() + std::chrono::milliseconds(strength());
+  while (on() && steady_clock::now() < end) {
+    std::this_thread::sleep_for(
+        std::min<steady_clock::duration>(kPollPeriod, end - steady_clock::now()));
+  }
+}
 
 void FaultSwitch::set(std::uint64_t strength, std::uint64_t for_ms) {
   strength_.store(strength, std::memory_order_relaxed);

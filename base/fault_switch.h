@@ -27,6 +27,12 @@ class FaultSwitch {
   /// 0: it is off; kForever: until it is cleared.
   std::uint64_t left_ms() const;
 
+  /// While it is on, the caller's thread stands still; counts it once. Polled every 2 ms, since a
+  /// thread that waited on a condition would need someone to wake it on the way out.
+  void hold();
+  /// While it is on, for `strength` milliseconds at most; counts it once. Likewise.
+  void delay();
+
   /// It took effect on one more call: the proof that it is injected.
   void hit() { hits_.fetch_add(1, std::memory_order_relaxed); }
   std::uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }

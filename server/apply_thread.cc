@@ -77,8 +77,8 @@ void ApplyThread::run() {
 
 Status ApplyThread::serve(Work& work) {
   const Busy busy(stamp_, boot_ms());
-  stand_still(&faults_.stall_apply);
-  take_longer(&faults_.slow_apply);
+  faults_.stall_apply.hold();
+  faults_.slow_apply.delay();
   if (auto* apply_work = std::get_if<ApplyWork>(&work)) return apply_all(*apply_work);
   if (auto* read_work = std::get_if<ReadWork>(&work)) return serve_read(*read_work);
   if (auto* freeze_work = std::get_if<FreezeWork>(&work)) return serve_freeze(*freeze_work);

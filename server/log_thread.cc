@@ -41,7 +41,7 @@ void LogThread::run() {
 base::Status LogThread::append_all(const std::vector<raft::PersistRequest>& requests) {
   const std::uint64_t start_us = boot_us();
   const Busy busy(stamp_, start_us / 1000);
-  stand_still(&faults_.stall_log);
+  faults_.stall_log.hold();
   base::Status status = log_.append(requests);
   append_duration_.record_us(boot_us() - start_us);
   return status;

@@ -99,7 +99,7 @@ class LoopThread::Turn : private LogPort,
   template <class Work>
   void run_turn(Work work) {
     turning_ = true;
-    stand_still(&peers_.faults->stall_loop);
+    peers_.faults->stall_loop.hold();
     now_us_ = boot_us();
     const std::uint64_t now = now_us_ / 1000;
     peers_.stamps->loop.at_ms.store(now, std::memory_order_relaxed);

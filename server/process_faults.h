@@ -23,12 +23,6 @@ struct ProcessFaults {
   net::NameFaults names;
 };
 
-/// Waits while the fault is on; what it caught is counted once. Never keeps a process from ending
-/// by _exit. `fault` may be null.
-void stand_still(base::FaultSwitch* fault);
-/// Waits for as long as the fault says, once. `fault` may be null.
-void take_longer(base::FaultSwitch* fault);
-
 /// The wall clock as the faults bend it. One thread.
 class BentClock {
  public:

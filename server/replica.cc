@@ -110,7 +110,10 @@ void Replica::Impl::dispatch(raft::Output output) {
   }
   if (output.configuration) ports_.transport->members_changed(*output.configuration);
   // Written down before anything else follows from it (rule 4).
-  if (output.quarantine) ports_.log->quarantine(std::move(*output.quarantine));
+  if (output.quarantine) {
+    ports_.log->quarantine(std::move(*output.quarantine));
+    deferred_.clear();  // what it was about to say counts for nothing now
+  }
   for (auto& request : output.persist) {
     if (!failed_) ports_.log->append(std::move(request));
   }

@@ -4,42 +4,18 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/cluster/nodes.h"
-#include "tests/cluster/writers.h"
+#include "tests/cluster/under_load.h"
 
 namespace cluster {
 namespace {
 
 using nlohmann::json;
 
-class Gray : public testing::Test {
+class Gray : public UnderLoad {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(nodes_.wait_ready());
-    const auto leader = nodes_.leader();
-    ASSERT_TRUE(leader.has_value());
-    leader_ = *leader;
-    writers_ = std::make_unique<Writers>(WritersOptions{.endpoints = nodes_.endpoints()});
-    ASSERT_TRUE(writing_goes_on());
-  }
   void TearDown() override {
-    if (writers_ == nullptr) return;
-    for (std::size_t i = 0; i < nodes_.size(); ++i) EXPECT_EQ(fault(i, {"clear"}).exit_code, 0);
-    EXPECT_TRUE(nodes_.wait_ready());
-    EXPECT_TRUE(writing_goes_on());
-    writers_->stop();
-    for (const auto& wrong : compare_with_cluster(writers_->history(), "w/", nodes_.endpoints()))
-      ADD_FAILURE() << wrong;
+    if (writers_ != nullptr) heal_and_check();
     if (HasFailure()) std::printf("%s\n", nodes_.last_words().c_str());
-  }
-  Ended fault(std::size_t i, std::vector<std::string> words) {
-    words.insert(words.begin(), {"--endpoints", nodes_.client_address(i), "fault"});
-    return nodes_.holdfast(words);
-  }
-  bool writing_goes_on() {
-    const std::uint64_t before = writers_->acknowledged();
-    return wait_until(20000 * time_scale(),
-                      [&] { return writers_->acknowledged() > before + 100; });
   }
   json read(std::vector<std::string> words) {
     words.insert(words.end(), {"-w", "json"});
@@ -69,10 +45,6 @@ class Gray : public testing::Test {
     return text;
   }
   std::uint64_t term() { return nodes_.status(leader_)->header.term.value; }
-
-  Nodes nodes_{3};
-  std::size_t leader_ = 0;
-  std::unique_ptr<Writers> writers_;
 };
 
 TEST_F(Gray, ALeaderWithASlowDiskHandsOverAndSaysWhy) {

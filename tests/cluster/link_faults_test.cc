@@ -2,31 +2,13 @@
 // it may, and nothing that was acknowledged is lost.
 #include <gtest/gtest.h>
 
-#include "tests/cluster/nodes.h"
-#include "tests/cluster/writers.h"
+#include "tests/cluster/under_load.h"
 
 namespace cluster {
 namespace {
 
-class LinkFaults : public testing::Test {
+class LinkFaults : public UnderLoad {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(nodes_.wait_ready());
-    const auto leader = nodes_.leader();
-    ASSERT_TRUE(leader.has_value());
-    leader_ = *leader;
-    writers_ = std::make_unique<Writers>(WritersOptions{.endpoints = nodes_.endpoints()});
-    ASSERT_TRUE(writing_goes_on());
-  }
-  Ended fault(std::size_t i, std::vector<std::string> words) {
-    words.insert(words.begin(), {"--endpoints", nodes_.client_address(i), "fault"});
-    return nodes_.holdfast(words);
-  }
-  bool writing_goes_on() {
-    const std::uint64_t before = writers_->acknowledged();
-    return wait_until(10000 * time_scale(),
-                      [&] { return writers_->acknowledged() > before + 200; });
-  }
   bool leads(std::size_t i) {
     const auto status = nodes_.status(i);
     return status && status->leads();
@@ -39,18 +21,6 @@ class LinkFaults : public testing::Test {
       return false;
     });
   }
-  void heal_and_check() {
-    for (std::size_t i = 0; i < nodes_.size(); ++i) EXPECT_EQ(fault(i, {"clear"}).exit_code, 0);
-    EXPECT_TRUE(nodes_.wait_ready());
-    ASSERT_TRUE(writing_goes_on());
-    writers_->stop();
-    for (const auto& wrong : compare_with_cluster(writers_->history(), "w/", nodes_.endpoints()))
-      ADD_FAILURE() << wrong;
-  }
-
-  Nodes nodes_{3};
-  std::size_t leader_ = 0;
-  std::unique_ptr<Writers> writers_;
 };
 
 TEST_F(LinkFaults, ALeaderThatIsCutOffLeavesOffice) {

@@ -1,10 +1,7 @@
-// Threads that stand still, clocks that lie, disks without room.
+// Clocks that lie, disks without room.
 #include "server/process_faults.h"
 
 #include <gtest/gtest.h>
-
-#include <chrono>
-#include <thread>
 
 #include "server/space_probe.h"
 
@@ -12,27 +9,6 @@ namespace server {
 namespace {
 
 constexpr std::uint64_t kForever = base::FaultSwitch::kForever;
-
-TEST(StandStill, LastsUntilTheFaultEnds) {
-  stand_still(nullptr);
-  ProcessFaults faults;
-  stand_still(&faults.stall_log);
-  EXPECT_EQ(faults.stall_log.hits(), 0u);
-  faults.stall_log.set(0, 60);
-  const auto start = std::chrono::steady_clock::now();
-  stand_still(&faults.stall_log);
-  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(50));
-  EXPECT_EQ(faults.stall_log.hits(), 1u);
-}
-
-TEST(TakeLonger, WaitsOnce) {
-  ProcessFaults faults;
-  faults.slow_apply.set(40, kForever);
-  const auto start = std::chrono::steady_clock::now();
-  take_longer(&faults.slow_apply);
-  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(40));
-  EXPECT_EQ(faults.slow_apply.hits(), 1u);
-}
 
 TEST(BentClock, LiesAsItIsTold) {
   ProcessFaults faults;

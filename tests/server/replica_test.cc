@@ -25,6 +25,18 @@ Member& follower_of(Members& members, const Member& leader) {
   return members.at(0).leads() && &members.at(0) == &leader ? members.at(1) : members.at(0);
 }
 
+base::MemberId id_of(Member& member) {
+  base::MemberId id;
+  for (const raft::Member& voter : member.status().core.configuration.voters) {
+    const auto& peers = member.status().core.peers;
+    const bool other = std::any_of(peers.begin(), peers.end(), [&](const raft::PeerStatus& peer) {
+      return peer.id == voter.id;
+    });
+    if (!other) id = voter.id;
+  }
+  return id;
+}
+
 Code code_of(const Member& member, std::uint64_t request) {
   return member.finished.at(request).status.code();
 }
@@ -67,6 +79,40 @@ TEST(Replica, WithoutRoomOnlyWhatFreesIsProposed) {
   leader.replica().pump();
   members.settle();
   EXPECT_EQ(code_of(leader, 3), Code::kOk);
+}
+
+/// What waited for a sync when the member learnt that it counts for nothing is not said any more.
+/// Found by simulator seed 9865 (3 nodes).
+TEST(Replica, AcknowledgesNothingOnceItIsInQuarantine) {
+  Members members(3);
+  Member& leader = members.elect();
+  Member& follower = follower_of(members, leader);
+  members.tick();
+  follower.log_hangs = true;
+  leader.replica().write(1, "x");
+  leader.replica().pump();
+  members.settle();
+  ASSERT_FALSE(follower.persists.empty());
+  // The third member remembers more of it than it has.
+  raft::Message refusal;
+  for (const raft::Member& voter : follower.status().core.configuration.voters) {
+    const bool third = voter.id != leader.status().core.leader && voter.id != id_of(follower);
+    if (third) refusal.from = voter.id, refusal.incarnation = voter.incarnation;
+  }
+  refusal.to = id_of(follower);
+  refusal.opening = {9, 9};
+  refusal.durable = refusal.recovered = {9, 1};
+  refusal.to_opening = {1, id_of(follower).value};
+  refusal.body = raft::Refusal{raft::RefusalReason::kRolledBack, {0, UINT64_MAX}};
+  follower.replica().receive(refusal);
+  ASSERT_TRUE(follower.status().core.quarantined);
+  follower.sent.clear();
+  follower.log_hangs = false;
+  (void)follower.complete_log();
+  for (const raft::Message& message : follower.sent) {
+    const auto* reply = std::get_if<raft::AppendEntriesReply>(&message.body);
+    EXPECT_FALSE(reply != nullptr && reply->success) << raft::to_string(message);
+  }
 }
 
 TEST(Replica, YieldsLeadershipAndSaysWhy) {

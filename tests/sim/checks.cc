@@ -129,6 +129,8 @@ void Checks::traced(std::size_t number, const raft::TraceEvent& event) {
     if (node.quarantined) journal_.violation(show(number) + " leads in quarantine");
   }
   if (event.kind == raft::TraceKind::kQuarantined) {
+    // What it said a moment ago is still on its way, and was true.
+    if (!node.quarantined) node.before_quarantine = node.synced;
     node.quarantined = true;
     const bool knows_all = !node.lost_data && node.ordinal.epoch > node.lost_epoch;
     if (knows_all && look_into_disks_) {
@@ -201,7 +203,7 @@ void Checks::synced(std::size_t number, const std::vector<raft::PersistRequest>&
       Node& node = nodes_[number];
       node.repaired_term = request.term;
       node.quarantined = node.lost_data = false;
-      node.before_loss = {};
+      node.before_loss = node.before_quarantine = {};
       // Nobody holds the ordinals of its earlier life against it from here on.
       node.ordinal = request.ordinal;
     }
@@ -263,7 +265,9 @@ bool Checks::was_synced(const raft::Member& voter, const raft::Entry& entry,
   if (replaced) return node.before_replacement.holds(entry.index, entry.hash);
   if (node.lost_data && node.before_loss.holds(entry.index, entry.hash)) return true;
   const bool known = node.lost_data && rules_.remembers_more(leader, voter.id.value - 1);
-  return !node.quarantined && !known && node.synced.holds(entry.index, entry.hash);
+  if (known) return false;
+  const Synced& held = node.quarantined ? node.before_quarantine : node.synced;
+  return held.holds(entry.index, entry.hash);
 }
 
 /// Who commits first leads, so its configuration is the one that decided, or the last part of it.

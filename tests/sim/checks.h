@@ -107,7 +107,8 @@ class Checks {
     base::Term repaired_term;      // in which its last quarantine was to end
     base::Index commit, applied;
     Synced synced;
-    Synced before_loss;  // what was synced, and perhaps acknowledged, when data was lost
+    Synced before_loss;        // what was synced, and perhaps acknowledged, when data was lost
+    Synced before_quarantine;  // likewise, when it was told that it had lost data
   };
 
   void check_matched(std::size_t number, const raft::TraceEvent& event) const;
