@@ -271,11 +271,44 @@ void Observer::consider_moving(std::uint64_t now_us, const raft::CoreStatus& cor
     led_since_us_ = now_us;
     led_term_ = core.term;
   }
-  // A leader without room is no better than a slow one.
-  const bool slow = score_.speed() == SpeedClass::kSlow;
-  if ((!slow && !full_) || now_us < next_move_us_) return;
-  std::vector<health::Candidate> candidates;
+  const std::string why = why_hand_over();
+  if (why.empty() || now_us < next_move_us_) return;
   std::vector<std::uint32_t> moves_ms = own_moves_ms(now_us);
+  const auto others = candidates(now_us, core, moves_ms);
+  const auto move =
+      health::should_move(SpeedClass::kSlow, (now_us - led_since_us_) / 1000 / options_.time_scale,
+                          others, moves_ms, options_.leadership);
+  if (!move) return;
+  next_move_us_ = now_us + scaled_us(kMoveAgainMs);
+  moves_us_.push_back(now_us);
+  port_.yield_leadership(move->to, why + "; " + name_of(move->to) + " is " +
+                                       std::string(health::name_of(move->speed)));
+}
+
+/// Empty: this member is fit to lead. Without room it is no better than a slow one.
+std::string Observer::why_hand_over() const {
+  if (score_.speed() == SpeedClass::kSlow) {
+    return "slow: its log syncs take " + health::in_ms(sync_ms_.value_or(0)) + ", more than " +
+           health::in_ms(limit_ms_.value_or(0)) + " by what the others need";
+  }
+  if (full_) return "full: its disk has less room than what is kept for deletes";
+  const health::Verdict* slow = standing(health::VerdictKind::kSlow, options_.self);
+  return slow == nullptr ? "" : "slow: " + slow->evidence;
+}
+
+const health::Verdict* Observer::standing(health::VerdictKind kind, MemberId subject) const {
+  for (const Finding& each : findings_) {
+    const bool same = each.verdict.kind == kind && each.verdict.subject == subject;
+    if (each.stands && same) return &each.verdict;
+  }
+  return nullptr;
+}
+
+/// The other voters; the ages of their hand-overs are added to `moves_ms`.
+std::vector<health::Candidate> Observer::candidates(std::uint64_t now_us,
+                                                    const raft::CoreStatus& core,
+                                                    std::vector<std::uint32_t>& moves_ms) const {
+  std::vector<health::Candidate> all;
   for (const raft::PeerStatus& peer : core.peers) {
     const auto known = matrix_.rows().find(peer.id);
     if (known == matrix_.rows().end() || core.configuration.find_voter(peer.id) == nullptr)
@@ -286,27 +319,17 @@ void Observer::consider_moving(std::uint64_t now_us, const raft::CoreStatus& cor
     candidate.id = peer.id;
     candidate.sound = age_ms <= matrix_options(options_.time_scale).fresh_ms && peer.link_up &&
                       !row.stalled && !peer.progress.stalled && !peer.progress.needs_snapshot;
-    candidate.speed = row.full ? SpeedClass::kSlow : row.speed;
+    const bool slow = row.full || standing(health::VerdictKind::kSlow, peer.id) != nullptr;
+    candidate.speed = slow ? SpeedClass::kSlow : row.speed;
     candidate.lag = core.last > peer.match ? core.last - peer.match : 0;
     for (const std::uint32_t moved_ms : row.moves_ms) {
       moves_ms.push_back(moved_ms + age_ms);
       candidate.moved_ms =
           std::min<std::uint64_t>(candidate.moved_ms.value_or(UINT64_MAX), moved_ms + age_ms);
     }
-    candidates.push_back(candidate);
+    all.push_back(candidate);
   }
-  const auto move =
-      health::should_move(SpeedClass::kSlow, (now_us - led_since_us_) / 1000 / options_.time_scale,
-                          candidates, moves_ms, options_.leadership);
-  if (!move) return;
-  next_move_us_ = now_us + scaled_us(kMoveAgainMs);
-  moves_us_.push_back(now_us);
-  const std::string why =
-      slow ? "slow: its log syncs take " + health::in_ms(sync_ms_.value_or(0)) + ", more than " +
-                 health::in_ms(limit_ms_.value_or(0)) + " by what the others need"
-           : std::string("full: its disk has less room than what is kept for deletes");
-  port_.yield_leadership(move->to, why + "; " + name_of(move->to) + " is " +
-                                       std::string(health::name_of(move->speed)));
+  return all;
 }
 
 }  // namespace server

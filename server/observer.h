@@ -105,6 +105,10 @@ class Observer {
   void send(std::uint64_t now_us, const health::Row& own);
   void judge(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core);
   void consider_moving(std::uint64_t now_us, const raft::CoreStatus& core);
+  std::string why_hand_over() const;
+  const health::Verdict* standing(health::VerdictKind kind, base::MemberId subject) const;
+  std::vector<health::Candidate> candidates(std::uint64_t now_us, const raft::CoreStatus& core,
+                                            std::vector<std::uint32_t>& moves_ms) const;
   std::vector<std::uint32_t> own_moves_ms(std::uint64_t now_us) const;
   std::string name_of(base::MemberId id) const;
 

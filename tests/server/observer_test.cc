@@ -80,6 +80,7 @@ class Observers : public ::testing::Test {
         each->observer.observe(now_us_, now_us_ / 1000, each->core, each->syncs, each->full);
       }
       deliver();
+      arrive();
     }
   }
   void record_sync(Member& one) {
@@ -94,7 +95,17 @@ class Observers : public ::testing::Test {
     for (auto& from : members_) {
       for (auto& [to, rows] : std::exchange(from->sent, {})) {
         if (cut_.contains({from->self, to}) || paused_.contains(to)) continue;
-        member(to.value).observer.receive(from->self, rows, now_us_ + 1000);
+        const bool slow = late_.contains(from->self) || late_.contains(to);
+        on_the_way_.push_back({now_us_ + (slow ? 200'000 : 1000), from->self, to, std::move(rows)});
+      }
+    }
+  }
+  void arrive() {
+    for (const OnTheWay& each : std::exchange(on_the_way_, {})) {
+      if (each.at_us > now_us_) {
+        on_the_way_.push_back(each);
+      } else if (!paused_.contains(each.to)) {
+        member(each.to.value).observer.receive(each.from, each.rows, now_us_);
       }
     }
   }
@@ -104,7 +115,14 @@ class Observers : public ::testing::Test {
     }
   }
 
+  struct OnTheWay {
+    std::uint64_t at_us;
+    MemberId from, to;
+    std::string rows;
+  };
   std::vector<std::unique_ptr<Member>> members_;
+  std::vector<OnTheWay> on_the_way_;
+  std::set<MemberId> late_;  // what they send and are sent takes 200 ms
   std::set<std::pair<MemberId, MemberId>> cut_;
   std::set<MemberId> paused_;
   std::map<MemberId, std::uint64_t> sync_us_ = {
@@ -194,6 +212,24 @@ TEST_F(Observers, ALeaderWithoutRoomYieldsToOneThatHasSome) {
   ASSERT_EQ(member(1).yielded.size(), 1u);
   EXPECT_EQ(member(1).yielded.front().first, MemberId(3));
   EXPECT_TRUE(member(3).standing.contains("full 1"));
+}
+
+TEST_F(Observers, ALeaderThatIsSlowToAllYieldsWhateverItsDisk) {
+  leads(1);
+  run_ms(10'000);
+  late_ = {MemberId(1)};
+  run_ms(3000);
+  ASSERT_EQ(member(1).yielded.size(), 1u);
+  EXPECT_NE(member(1).yielded.front().second.find("round trip"), std::string::npos);
+  EXPECT_TRUE(member(2).standing.contains("slow 1"));
+}
+
+TEST_F(Observers, AFollowerThatIsSlowToAllMovesNothing) {
+  leads(1);
+  run_ms(10'000);
+  late_ = {MemberId(2)};
+  run_ms(20'000);
+  EXPECT_TRUE(member(1).yielded.empty());
 }
 
 TEST_F(Observers, AStallSaysNothingOfSpeed) {
