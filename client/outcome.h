@@ -103,7 +103,7 @@ struct MemberStatus {
   bool ready = false;
   bool stalled = false;
   bool quarantined = false;
-  std::string reason;            // why it is not well; empty if it is
+  std::string reason;  // why it is not well; empty if it is
   std::uint64_t unready_for_ms = 0;
   std::string step_down_reason;  // why it last gave leadership up
   std::uint64_t leader_changes = 0;
