@@ -37,11 +37,19 @@ void Losses::lose_data(std::size_t target, base::Random& random) {
   cluster_.node(target).lose_data(static_cast<Loss>(random.below(kNoticedLosses)));
 }
 
+/// One that was replaced meanwhile counts for nothing, and a second loss would be a majority's.
+std::vector<base::Incarnation> Losses::directories() const {
+  std::vector<base::Incarnation> all;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) all.push_back(cluster_.node(i).incarnation());
+  return all;
+}
+
 void Losses::lose_vote(base::Random random, Time end) {
   constexpr Time kSpan = 700 * kMillisecond;
   if (!everybody_is_whole()) return;
   const std::size_t leader = *cluster_.leader();
   configuration_ = checks_.ledger().last_configuration();
+  directories_ = directories();
   isolate(leader, kSpan);
   await_candidate(leader, std::min(queue_.now() + kSpan, end), random);
 }
@@ -66,7 +74,8 @@ void Losses::lose_vote_for(std::size_t candidate, std::size_t leader, base::Rand
   std::size_t voter = random.below(cluster_.size());
   while (voter == candidate || voter == leader) voter = (voter + 1) % cluster_.size();
   const bool as_it_was = nothing_is_lost() && operator_.nothing_changes() &&
-                         checks_.ledger().last_configuration() == configuration_;
+                         checks_.ledger().last_configuration() == configuration_ &&
+                         directories() == directories_;
   if (!cluster_.node(voter).running() || !as_it_was) return;
   cluster_.crash(voter, Crash::kKill, random.between(1, 30) * kMillisecond);
   if (cluster_.node(voter).lose_data(Loss::kVote)) journal_.count("vote lost");

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <vector>
 
 #include "base/random.h"
 #include "tests/sim/cluster.h"
@@ -40,6 +41,7 @@ class Losses {
 
  private:
   bool nothing_is_lost() const;
+  std::vector<base::Incarnation> directories() const;
   /// Nobody's log or state is lost, and everybody votes with the directory that he has. With two
   /// losses at a time nobody might be left who could lead, or send a snapshot.
   bool everybody_is_whole() const;
@@ -55,7 +57,8 @@ class Losses {
   Checks& checks_;
   Cluster& cluster_;
   Operator& operator_;
-  base::Index configuration_;  // committed last when lose_vote() began
+  base::Index configuration_;                   // committed last when lose_vote() began
+  std::vector<base::Incarnation> directories_;  // likewise
   std::optional<std::size_t> rolled_back_;
   base::Random new_ids_{0};  // of directories for members that were rolled back
   Time wait_until_ = 0;
