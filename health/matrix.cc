@@ -97,6 +97,7 @@ class Judgement {
       std::string evidence = "score " + std::to_string(static_cast<int>(row.score));
       if (row.sync_ms) evidence += ", its log syncs take " + in_ms(*row.sync_ms);
       find(VerdictKind::kSlow, id, MemberId(), evidence + others_syncs(id));
+      slow_nodes_.insert(id);
     }
     judge_gray(id);
   }

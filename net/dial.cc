@@ -30,6 +30,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
         socket_(loop.io()),
         resolver_(loop.io()),
         patience_(loop.io()),
+        slowness_(loop.io()),
         address_(std::move(address)) {}
 
   void start() {
@@ -53,7 +54,6 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   void give_up() {
     fulfiller_ = nullptr;
     asio::error_code ignored;
-    resolver_.cancel();
     patience_.cancel();
     socket_.close(ignored);
   }
@@ -69,10 +69,23 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
                  [self = shared_from_this()] { self->resolved(asio::error::host_not_found, {}); });
       return;
     }
+    if (faults == nullptr || !faults->slow.on()) return ask();
+    faults->slow.hit();
+    slowness_.expires_after(std::chrono::milliseconds(faults->slow.strength()));
+    slowness_.async_wait([self = shared_from_this()](const asio::error_code&) { self->ask(); });
+  }
+
+  /// Remembers what comes too late for this attempt: the next one must not go to an address that
+  /// is none any more, however slow the resolver is.
+  void ask() {
     resolver_.async_resolve(address_.host, std::to_string(address_.port),
                             [self = shared_from_this()](const asio::error_code& failed,
                                                         tcp::resolver::results_type all) {
-                              self->resolved(failed, {all.begin(), all.end()});
+                              const Names::Endpoints endpoints(all.begin(), all.end());
+                              if (!failed)
+                                self->names_.remember(self->address_.host, self->address_.port,
+                                                      endpoints);
+                              self->resolved(failed, endpoints);
                             });
   }
 
@@ -80,12 +93,10 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   void resolved(const asio::error_code& failed, Names::Endpoints endpoints) {
     if (fulfiller_ == nullptr || std::exchange(resolved_, true)) return;
     patience_.cancel();
-    if (!failed) {
-      names_.remember(address_.host, address_.port, endpoints);
-    } else if (const Names::Endpoints* known = names_.find(address_.host, address_.port)) {
+    if (failed) {
+      const Names::Endpoints* known = names_.find(address_.host, address_.port);
+      if (known == nullptr) return finish(failed);
       endpoints = *known;
-    } else {
-      return finish(failed);
     }
     endpoints_ = std::move(endpoints);
     asio::async_connect(
@@ -119,6 +130,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   tcp::socket socket_;
   tcp::resolver resolver_;
   asio::steady_timer patience_;  // runs out where an older answer is known
+  asio::steady_timer slowness_;  // of an injected fault
   bool resolved_ = false;
   Names::Endpoints endpoints_;  // that are tried
   const Address address_;

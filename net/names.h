@@ -17,6 +17,7 @@ namespace net {
 struct NameFaults {
   base::FaultSwitch fail;  // no name is found
   base::FaultSwitch hang;  // no answer comes
+  base::FaultSwitch slow;  // it is asked so many milliseconds later
 };
 
 /// One a loop.

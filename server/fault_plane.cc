@@ -101,6 +101,8 @@ std::vector<FaultPlane::Kind> FaultPlane::kinds_of_process(ProcessFaults& proces
           strong("clock-fast", "the wall clock gains", process.clock_fast, Unit::kPercent, "drift",
                  10, 1000),
           plain("fail-dns", "no name is found", process.names.fail),
+          strong("slow-dns", "the name server answers later", process.names.slow,
+                 Unit::kMilliseconds, "delay", 1000, 60'000),
           plain("hang-dns", "the name server does not answer", process.names.hang),
           strong("fill-disk", "the disk has only so much room", process.fill_disk, Unit::kBytes,
                  "free", 0, 1'000'000'000'000)};

@@ -118,6 +118,15 @@ TEST_P(Verdicts, AMemberThatIsSlowToAllIsASlowMember) {
   EXPECT_EQ(names(3), Names{"slow 1"});
 }
 
+TEST_P(Verdicts, ASlowDiskAndSlowLinksAreOneVerdict) {
+  set_up(GetParam());
+  row(1).speed = SpeedClass::kSlow;
+  for (unsigned other = 2; other <= members_.size(); ++other) {
+    link(1, other).round_trip_ms = link(other, 1).round_trip_ms = 500;
+  }
+  EXPECT_EQ(judged_by(3).size(), 1u) << "a metric may not stand twice";
+}
+
 TEST_P(Verdicts, IfAllLinksAreSlowNobodyStandsOut) {
   set_up(GetParam());
   for (auto& [id, each] : rows_) {

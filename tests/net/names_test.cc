@@ -5,6 +5,9 @@
 
 #include <chrono>
 
+#include <kj/timer.h>
+#include <asio/ip/address.hpp>
+
 #include "net/connection.h"
 #include "tests/net/echo.h"
 
@@ -48,6 +51,19 @@ TEST_F(NamesTest, TheLastGoodAddressIsKept) {
   EXPECT_EQ(dial_localhost(), "");
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
   EXPECT_EQ(faults_.hang.hits(), 1u);
+}
+
+/// The member has moved, and the name server is slower than we have patience.
+TEST_F(NamesTest, AnAnswerThatComesTooLateIsForTheNextAttempt) {
+  const std::uint16_t port = listener_->port();
+  // Nobody listens there: 127.0.0.2 is this machine, and the listener is on 127.0.0.1 alone.
+  const asio::ip::tcp::endpoint before(asio::ip::make_address("127.0.0.2"), port);
+  loop_.names().remember("localhost", port, {before});
+  faults_.slow.set(2 * Names::kPatienceMs, kForever);
+  EXPECT_NE(dial_localhost(), "") << "the old address is tried";
+  (void)loop_.wait(loop_.timer().afterDelay(600 * kj::MILLISECONDS), 5000);
+  EXPECT_EQ(dial_localhost(), "");
+  EXPECT_EQ(faults_.slow.hits(), 2u);
 }
 
 TEST_F(NamesTest, ANameThatWasNeverResolvedFailsAndSaysWhy) {
