@@ -63,7 +63,6 @@ class LoopThread::Turn : private LogPort,
     links_ = std::move(links).value();
     dial(replica_.status().core.configuration);
     turn([] {});
-    publish();
     loop_.every(tick_ms_, [this] { turn([] {}); });
     return base::Status::ok();
   }
@@ -108,29 +107,30 @@ class LoopThread::Turn : private LogPort,
     work();
     replica_.pump();
     read_chunks(now);
-    if (observer_.advance(now_us_) && links_ != nullptr) observe();
-    if (!answers_.empty()) peers_.answer(std::exchange(answers_, {}));
-    if (changed_ || now >= next_publish_ms_) {
+    const bool due = observer_.advance(now_us_) && links_ != nullptr;
+    if (due || changed_ || now >= next_publish_ms_) {
       next_publish_ms_ = now + kPublishEveryMs;
-      publish();
+      publish(due);
       if (!leaving_.empty()) set_peers();
     }
+    if (!answers_.empty()) peers_.answer(std::exchange(answers_, {}));
     turning_ = false;
   }
 
-  void observe() {
+  void observe(const raft::CoreStatus& core) {
     SyncReading syncs;
     syncs.done = peers_.append_duration->read();
     const std::uint64_t since_ms = peers_.stamps->log.at_ms.load(std::memory_order_relaxed);
     if (since_ms != 0 && now_us_ / 1000 >= since_ms) syncs.pending_us = now_us_ - since_ms * 1000;
-    observer_.observe(now_us_, wall_ms(), replica_.status().core, syncs, peers_.space->low());
-    replica_.pump();
+    observer_.observe(now_us_, wall_ms(), core, syncs, peers_.space->low());
   }
 
-  void publish() {
+  /// With `observes` the observer looks first; what it changes is published in the next turn.
+  void publish(bool observes) {
     changed_ = false;
     NodeStatus status;
     status.replica = replica_.status();
+    if (observes) observe(status.replica.core);
     status.observer = observer_.report(now_us_);
     const std::uint64_t now_ms = now_us_ / 1000;
     const bool ready = all_ok(readiness(status.replica, now_ms, now_ms, peers_.readiness));
@@ -293,7 +293,7 @@ class LoopThread::Turn : private LogPort,
     if (event.kind != raft::TraceKind::kCommitted) changed_ = true;
     record_.trace(event, [this](base::MemberId id) { return name_of(id); });
   }
-  std::string name_of(base::MemberId id) const {
+  std::string name_of(base::MemberId id) const override {
     const auto at = names_.find(id);
     return at == names_.end() || at->second.empty() ? base::to_hex(id.value) : at->second;
   }

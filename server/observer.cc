@@ -66,24 +66,18 @@ void Observer::observe(std::uint64_t now_us, std::uint64_t wall_ms, const raft::
 }
 
 void Observer::follow_members(std::uint64_t now_us, const raft::CoreStatus& core) {
-  names_.clear();
+  const std::vector<MemberId> members = core.configuration.ids();
   voters_.clear();
-  for (const MemberId id : core.configuration.ids()) {
-    names_[id] = core.configuration.find(id)->name;
+  for (const MemberId id : members) {
     if (core.configuration.find_voter(id) != nullptr) voters_.push_back(id);
     if (id == options_.self) continue;
     const auto [at, is_new] = peers_.try_emplace(id, phi_options(options_.time_scale));
     if (is_new) at->second.heard_us = now_us;
   }
-  std::erase_if(peers_, [&](const auto& peer) { return !names_.contains(peer.first); });
-  std::vector<MemberId> members;
-  for (const auto& [id, name] : names_) members.push_back(id);
+  std::erase_if(peers_, [&](const auto& peer) {
+    return std::find(members.begin(), members.end(), peer.first) == members.end();
+  });
   matrix_.keep(members);
-}
-
-std::string Observer::name_of(MemberId id) const {
-  const auto at = names_.find(id);
-  return at == names_.end() || at->second.empty() ? base::to_hex(id.value) : at->second;
 }
 
 // ---- How slow the own disk is ----
@@ -204,7 +198,7 @@ void Observer::judge(std::uint64_t now_us, std::uint64_t wall_ms, const raft::Co
   if (voter && voters_.size() > 1) {
     found = health::judge(matrix_, options_.self, voters_, now_us / 1000,
                           matrix_options(options_.time_scale),
-                          [this](MemberId id) { return name_of(id); });
+                          [this](MemberId id) { return port_.name_of(id); });
   }
   for (Finding& each : findings_) {
     const auto at = std::find_if(found.begin(), found.end(), [&](const health::Verdict& verdict) {
@@ -281,7 +275,7 @@ void Observer::consider_moving(std::uint64_t now_us, const raft::CoreStatus& cor
   if (!move) return;
   next_move_us_ = now_us + scaled_us(kMoveAgainMs);
   moves_us_.push_back(now_us);
-  port_.yield_leadership(move->to, why + "; " + name_of(move->to) + " is " +
+  port_.yield_leadership(move->to, why + "; " + port_.name_of(move->to) + " is " +
                                        std::string(health::name_of(move->speed)));
 }
 

@@ -36,6 +36,8 @@ class ObserverPort {
   virtual void send_rows(base::MemberId to, const std::string& rows) = 0;
   virtual void assess(raft::SelfAssessment assessment) = 0;
   virtual void yield_leadership(base::MemberId to, const std::string& reason) = 0;
+  /// What people call a member; its id if it has no name.
+  virtual std::string name_of(base::MemberId id) const = 0;
   /// A verdict stands, or has ended.
   virtual void judged(const health::Verdict& verdict, bool stands) = 0;
 };
@@ -110,12 +112,10 @@ class Observer {
   std::vector<health::Candidate> candidates(std::uint64_t now_us, const raft::CoreStatus& core,
                                             std::vector<std::uint32_t>& moves_ms) const;
   std::vector<std::uint32_t> own_moves_ms(std::uint64_t now_us) const;
-  std::string name_of(base::MemberId id) const;
 
   const ObserverOptions options_;
   ObserverPort& port_;
   std::map<base::MemberId, Peer> peers_;
-  std::map<base::MemberId, std::string> names_;
   std::vector<base::MemberId> voters_;
   health::Matrix matrix_;
   std::vector<Finding> findings_;

@@ -39,6 +39,7 @@ struct Member : ObserverPort {
   void yield_leadership(MemberId to, const std::string& reason) override {
     yielded.emplace_back(to, reason);
   }
+  std::string name_of(MemberId id) const override { return "n" + std::to_string(id.value); }
   void judged(const health::Verdict& verdict, bool stands) override {
     const std::string name =
         std::string(health::name_of(verdict.kind)) + " " + std::to_string(verdict.subject.value);
