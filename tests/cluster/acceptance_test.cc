@@ -19,9 +19,8 @@ namespace {
 using nlohmann::json;
 
 /// Those that take a few seconds and whose reactions differ.
-constexpr const char* kShort[] = {
-    "leader-stopped",    "one-way-all-to-leader", "large-packets-lost-leader",
-    "partial-partition", "slow-link-follower",    "corrupt-frames"};
+constexpr const char* kShort[] = {"leader-stopped",    "one-way-all-to-leader", "loop-thread-stuck",
+                                  "partial-partition", "slow-link-follower",    "corrupt-frames"};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
