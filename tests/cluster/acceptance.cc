@@ -236,7 +236,7 @@ AcceptanceRun run_acceptance(Nodes& nodes, const AcceptanceRow& row, std::uint64
     run.wrong.push_back("nobody led before the fault");
     return run;
   }
-  const std::uint64_t wall = wall_ms(), start_ms = now_ms();
+  const std::uint64_t wall = wall_ms(), start_ms = now_ms(), before = writers.acknowledged();
   if (!row.inject(nodes, *leader)) run.wrong.push_back("the fault could not be injected");
   while (now_ms() < start_ms + row.observed_ms) {
     if (run.leader_ms < 0 && another_leads(nodes, *leader)) {
@@ -245,6 +245,7 @@ AcceptanceRun run_acceptance(Nodes& nodes, const AcceptanceRow& row, std::uint64
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   const std::uint64_t end_ms = now_ms();
+  run.writes = writers.acknowledged() - before;
   read_journals(nodes, wall, run);
   if (row.heal) row.heal(nodes);
   for (std::size_t i = 0; i < nodes.size(); ++i) (void)inject(nodes, i, {"clear"});
@@ -254,6 +255,7 @@ AcceptanceRun run_acceptance(Nodes& nodes, const AcceptanceRow& row, std::uint64
     run.wrong.push_back("writing does not go on after the fault");
   }
   writers.stop();
+  run.unknown = writers.unknown();
   run.gap_ms = writers.longest_gap_ms(start_ms, end_ms);
   const std::string prefix = "a" + std::to_string(number) + "/";
   for (auto& wrong : compare_with_cluster(writers.history(), prefix, nodes.endpoints()))

@@ -36,6 +36,8 @@ struct AcceptanceRun {
   std::int64_t leader_ms = -1;     // another leader; -1 also where nothing moved
   std::uint64_t gap_ms = 0;        // the longest between two acknowledged writes
   std::uint64_t changes = 0;       // terms that somebody began to lead in
+  std::uint64_t writes = 0;        // acknowledged while the fault lasted
+  std::uint64_t unknown = 0;       // calls of the whole run whose outcome is not known
   std::vector<std::string> wrong;  // what the histories do not allow
 };
 
