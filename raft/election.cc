@@ -11,6 +11,8 @@ namespace {
 
 /// Between two times that a member gives way to the same candidate, in election timeouts.
 constexpr std::uint32_t kGiveWayTimeouts = 4;
+/// How much later than the others a leader that lost its quorum stands again, in election timeouts.
+constexpr std::uint32_t kStandBackTimeouts = 2;
 
 }  // namespace
 
@@ -24,6 +26,7 @@ void Core::Impl::reset_election_timer() {
   const std::uint32_t floor = options_.election_ticks;
   election_timeout_ = static_cast<std::uint32_t>(random_.between(floor, 2 * floor - 1));
   if (stall_.slow) election_timeout_ += floor;
+  if (stands_back_) election_timeout_ += kStandBackTimeouts * floor;
 }
 
 /// The leader's connection broke: its process is likely gone, so do not wait for a whole timeout.
@@ -42,6 +45,7 @@ void Core::Impl::become_follower(Term new_term, MemberId new_leader, const std::
   if (Leader* lead = leader()) abandon(*lead, why);
   if (new_term > term()) set_hard_state({new_term, MemberId(), Opening()});
   role_ = Follower{new_leader};
+  if (new_leader) stands_back_ = false;
   if (!was_follower) trace(TraceKind::kBecameFollower, Index(), new_leader);
   if (!was_follower || new_leader) reset_election_timer();
 }
@@ -79,6 +83,7 @@ void Core::Impl::become_leader() {
     lead.uncommitted_bytes += log_.size_at(i);
   }
   role_ = std::move(lead);
+  stands_back_ = false;
   trace(TraceKind::kBecameLeader, log_.last());
   if (configuration().unbound()) {
     Configuration bound = configuration();

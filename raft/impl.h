@@ -343,6 +343,7 @@ class Core::Impl {
 
   std::uint32_t election_ticks_ = 0;    // since the timer was reset
   std::uint32_t election_timeout_ = 0;  // in [T, 2T), or short after the leader's link went
+  bool stands_back_ = false;  // led, and lost its quorum; until somebody leads, itself too
   std::map<std::uint64_t, std::uint32_t> forwarded_;  // reads that the leader was asked for: ticks
   std::uint64_t remote_read_counter_ = 0;             // over all terms of this opening
   std::uint64_t round_counter_ = 0;  // of RoundTokens, over all terms of this opening

@@ -23,6 +23,8 @@ void Core::Impl::tick_leader() {
     replicate(id);
   }
   if (!has_quorum()) {
+    // Its votes are small and its log is likely the longest: it would win again, and fail again.
+    stands_back_ = true;
     become_follower(term(), MemberId(),
                     "no quorum for " + milliseconds(options_.check_quorum_ticks));
     return;

@@ -20,8 +20,10 @@ namespace {
 using nlohmann::json;
 
 /// Those that take a few seconds and whose reactions differ.
-constexpr const char* kShort[] = {"leader-stopped",    "one-way-all-to-leader", "loop-thread-stuck",
-                                  "partial-partition", "slow-link-follower",    "corrupt-frames"};
+constexpr const char* kShort[] = {
+    "leader-stopped",    "one-way-all-to-leader", "large-packets-lost-leader",
+    "loop-thread-stuck", "partial-partition",     "slow-link-follower",
+    "corrupt-frames"};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);

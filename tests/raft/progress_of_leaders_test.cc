@@ -122,6 +122,33 @@ TEST_F(ProgressOfLeaders, TheSuccessorOfAStalledLeaderIsNotTheSlowOne) {
   }
 }
 
+/// What took its quorum, such as a path that loses large packets, would take it again.
+TEST_F(ProgressOfLeaders, ALeaderThatLostItsQuorumLetsTheOthersStandFirst) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    cluster = std::make_unique<Cluster>(3, seed);
+    leader = cluster->elect();
+    for (const std::uint64_t each : {leader % 3 + 1, (leader + 1) % 3 + 1}) {
+      cluster->cut(each, leader);
+    }
+    for (int i = 0; i < 100 && cluster->leader() == leader; ++i) cluster->run(1);
+    cluster->heal();
+    EXPECT_LT(until_another_leads(300), 300u) << "seed " << seed;
+    EXPECT_NE(cluster->leader(), leader) << "seed " << seed;
+  }
+}
+
+TEST_F(ProgressOfLeaders, ALeaderThatLostItsQuorumWithTheOnlyWholeLogIsNoDeadEnd) {
+  start();
+  cluster->crash(other);
+  cluster->cut(leader, one);
+  cluster->propose(leader, "on one disk");
+  cluster->run(100);
+  ASSERT_EQ(cluster->leader(), 0u);
+  cluster->heal();
+  cluster->run(4 * 30 + 20);
+  EXPECT_NE(cluster->leader(), 0u);
+}
+
 TEST_F(ProgressOfLeaders, AHandOverTellsItsReason) {
   start();
   cluster->step(leader, TransferLeadership{1, MemberId(one), "its disk is slow"});
