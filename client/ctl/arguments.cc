@@ -133,7 +133,7 @@ CLI::App* add_action(CLI::App& app, Arguments& to, const char* name, Action acti
 CLI::App* add_node_action(CLI::App& playground, Arguments& to, const char* name, Action action,
                           const char* text) {
   auto* sub = add_action(playground, to, name, action, text);
-  sub->add_option("NODE", to.playground.node, "n1, 1 or leader")->required();
+  sub->add_option("NODE", to.playground.node, "n1, 1, leader, follower")->required();
   return sub;
 }
 
@@ -173,6 +173,9 @@ void add_injections(CLI::App& playground, Arguments& to) {
   add_action(playground, to, "partition", Action::kPartition, "cut groups of nodes apart")
       ->add_option("GROUPS", p.groups, "n1,n2/n3; whoever is not named is alone")
       ->required();
+  auto* fault = with_node("fault", Action::kFault, "inject any fault that `holdfast fault` lists");
+  fault->add_option("NAME", p.fault, "such as narrow-link")->required();
+  fault->add_option("PARAMETER", p.parameters, "such as peer=all rate=10kB/s");
 }
 
 void add_playground(CLI::App& app, Raw& raw, Arguments& to) {
@@ -209,6 +212,12 @@ void add_playground(CLI::App& app, Raw& raw, Arguments& to) {
   auto* heal = add_action(*playground, to, "heal", Action::kHeal,
                           "end faults and pauses, of one node or of all");
   heal->add_option("NODE", p.node, "n1, 1 or leader; none: all");
+  auto* run = add_action(*playground, to, "run", Action::kRun,
+                         "let what a file says happen, at its times and under load");
+  run->add_option("SCENARIO", p.scenario, "the file; docs/failures.md has its language")
+      ->required();
+  run->add_option("--clients", p.clients, "that write meanwhile (default 64)")
+      ->check(CLI::Range(1, 4096));
   auto* logs = with_node("logs", Action::kLogs, "print a node's log");
   logs->add_flag("-f,--follow", p.follow, "go on printing");
   logs->add_option("-n,--lines", p.lines, "only the last lines");

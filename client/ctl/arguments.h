@@ -77,7 +77,9 @@ struct PlaygroundArguments {
     kStall,
     kBlockLogs,
     kStarve,
+    kFault,
     kHeal,
+    kRun,
     kLogs,
     kDown
   };
@@ -91,8 +93,12 @@ struct PlaygroundArguments {
   std::string other;                // the other end of a link, as `node`
   std::string groups;               // "n1,n2/n3"
   bool one_way = false;             // only what `node` sends
-  std::string node;                 // "n1", "1" or "leader"; empty: all, where the action allows it
-  std::uint32_t nodes = 0;          // 0: as the data has, else 3
+  std::string node;   // "n1", "1", "leader", "follower", "all"; empty: all, where that is allowed
+  std::string fault;  // one of `holdfast fault`, by its name
+  std::vector<std::string> parameters;  // of it: "delay=200ms"
+  std::string scenario;                 // a file
+  std::uint32_t clients = 64;           // that write while a scenario runs
+  std::uint32_t nodes = 0;              // 0: as the data has, else 3
   bool detach = false;
   std::string data;  // keep everything here
   bool keep = false;

@@ -63,6 +63,7 @@ class Run final : private kj::TaskSet::ErrorHandler {
     if (!loop_.wait(kj::mv(all), how_.duration_ms + call_timeout_ms + 2000))
       std::fprintf(stderr, "holdfast: bench: some calls did not end; they are not counted\n");
     report_.seconds = static_cast<double>(us_since(start_)) / 1e6;
+    note_gap();
     for (const auto& client : clients_) report_.retries += client->retries();
     return report_;
   }
@@ -111,9 +112,16 @@ class Run final : private kj::TaskSet::ErrorHandler {
     }
     ++report_.operations;
     report_.latency_us.record(us);
+    note_gap();
     if (how_.writes) return;
     const auto* range = std::get_if<kv::RangeResult>(&outcome.result.results.front());
     if (range != nullptr && range->items.empty()) ++report_.not_found;
+  }
+
+  void note_gap() {
+    const double now = static_cast<double>(us_since(start_)) / 1e6;
+    report_.longest_gap_seconds = std::max(report_.longest_gap_seconds, now - last_success_);
+    last_success_ = now;
   }
 
   kj::Promise<void> progress() {
@@ -149,6 +157,7 @@ class Run final : private kj::TaskSet::ErrorHandler {
   Clock::time_point start_, end_;
   BenchReport report_;
   std::uint64_t last_operations_ = 0;
+  double last_success_ = 0;      // seconds since the start
   std::uint64_t started_ = 0;    // with a rate
   std::uint32_t under_way_ = 0;  // with a rate
   kj::TaskSet tasks_;
@@ -204,6 +213,7 @@ std::string json_of(const BenchReport& report, const BenchArguments& how) {
                                  {"p99_ms", ms(report.latency_us.quantile(0.99))},
                                  {"p99_9_ms", ms(report.latency_us.quantile(0.999))},
                                  {"max_ms", ms(report.latency_us.max())},
+                                 {"longest_gap_ms", report.longest_gap_seconds * 1000},
                                  {"errors", nlohmann::ordered_json::object()},
                                  {"retries", report.retries}};
   for (const auto& [name, count] : report.errors) json["errors"][name] = count;
@@ -223,12 +233,14 @@ std::string simple_of(const BenchReport& report, const BenchArguments& how) {
   std::snprintf(text, sizeof text,
                 "%s, %u clients, %zu-byte values: %llu operations in %.2f s\n"
                 "throughput  %.0f /s\n"
-                "latency     p50 %.2f  p90 %.2f  p99 %.2f  p99.9 %.2f  max %.2f ms\n",
+                "latency     p50 %.2f  p90 %.2f  p99 %.2f  p99.9 %.2f  max %.2f ms\n"
+                "longest time in which none succeeded  %.0f ms\n",
                 how.writes ? "put" : "get", how.clients, how.value_bytes,
                 static_cast<unsigned long long>(report.operations), report.seconds,
                 report.throughput_per_second(), ms(report.latency_us.quantile(0.5)),
                 ms(report.latency_us.quantile(0.9)), ms(report.latency_us.quantile(0.99)),
-                ms(report.latency_us.quantile(0.999)), ms(report.latency_us.max()));
+                ms(report.latency_us.quantile(0.999)), ms(report.latency_us.max()),
+                report.longest_gap_seconds * 1000);
   std::string all = text;
   if (report.log_syncs_known) {
     std::snprintf(text, sizeof text, "log syncs   %llu on all members, %.3f an operation\n",

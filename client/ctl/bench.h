@@ -17,9 +17,10 @@ struct BenchReport {
   std::map<std::string, std::uint64_t> errors;  // by the name of the code
   std::uint64_t not_found = 0;                  // gets of keys that nobody put
   std::uint64_t retries = 0;
-  double seconds = 0;            // from the first call to the last outcome
-  std::uint64_t log_syncs = 0;   // of all members that could be asked, during the run
-  bool log_syncs_known = false;  // the same members answered before and after
+  double seconds = 0;              // from the first call to the last outcome
+  std::uint64_t log_syncs = 0;     // of all members that could be asked, during the run
+  bool log_syncs_known = false;    // the same members answered before and after
+  double longest_gap_seconds = 0;  // in which nothing succeeded
   base::Histogram latency_us;
 
   double throughput_per_second() const {

@@ -20,35 +20,6 @@ using nlohmann::ordered_json;
 constexpr std::uint32_t kMemberMs = 1000;
 constexpr std::uint64_t kSilentMs = 600;
 
-/// Every member that can be found through the endpoints, each asked once, by name.
-std::vector<HealthAnswer> ask(const Global& global) {
-  net::Loop loop;
-  const std::uint32_t timeout_ms = std::min(kMemberMs, global.client.timeout_ms);
-  const ClusterStatus cluster = combine(ask_members(loop, global.client.endpoints, timeout_ms));
-  auto answers = std::make_shared<std::vector<HealthAnswer>>();
-  for (const MemberRow& row : cluster.members) {
-    answers->push_back({row.endpoint, row.reachable ? "no answer" : row.error, {}});
-    if (!row.name.empty() && !row.reachable) answers->back().error = row.name + ": " + row.error;
-  }
-  auto promises = kj::heapArrayBuilder<kj::Promise<void>>(cluster.members.size());
-  for (std::size_t i = 0; i < cluster.members.size(); ++i) {
-    const MemberRow& row = cluster.members[i];
-    if (!row.reachable) {
-      promises.add(kj::READY_NOW);
-      continue;
-    }
-    promises.add(health(loop, row.endpoint, timeout_ms)
-                     .then([answers, i](base::Result<std::string>&& answer) {
-                       HealthAnswer& one = (*answers)[i];
-                       if (!answer.is_ok()) return void(one.error = answer.status().detail());
-                       one.document = ordered_json::parse(answer.value(), nullptr, false);
-                       one.error = one.document.is_object() ? "" : "its answer is no JSON";
-                     }));
-  }
-  (void)loop.wait(kj::joinPromises(promises.finish()), timeout_ms + kMemberMs);
-  return *answers;
-}
-
 bool answered(const HealthAnswer& answer) {
   return answer.error.empty();
 }
@@ -153,6 +124,34 @@ std::string dump(const ordered_json& json) {
 
 }  // namespace
 
+std::vector<HealthAnswer> ask_health(const Global& global) {
+  net::Loop loop;
+  const std::uint32_t timeout_ms = std::min(kMemberMs, global.client.timeout_ms);
+  const ClusterStatus cluster = combine(ask_members(loop, global.client.endpoints, timeout_ms));
+  auto answers = std::make_shared<std::vector<HealthAnswer>>();
+  for (const MemberRow& row : cluster.members) {
+    answers->push_back({row.endpoint, row.reachable ? "no answer" : row.error, {}});
+    if (!row.name.empty() && !row.reachable) answers->back().error = row.name + ": " + row.error;
+  }
+  auto promises = kj::heapArrayBuilder<kj::Promise<void>>(cluster.members.size());
+  for (std::size_t i = 0; i < cluster.members.size(); ++i) {
+    const MemberRow& row = cluster.members[i];
+    if (!row.reachable) {
+      promises.add(kj::READY_NOW);
+      continue;
+    }
+    promises.add(health(loop, row.endpoint, timeout_ms)
+                     .then([answers, i](base::Result<std::string>&& answer) {
+                       HealthAnswer& one = (*answers)[i];
+                       if (!answer.is_ok()) return void(one.error = answer.status().detail());
+                       one.document = ordered_json::parse(answer.value(), nullptr, false);
+                       one.error = one.document.is_object() ? "" : "its answer is no JSON";
+                     }));
+  }
+  (void)loop.wait(kj::joinPromises(promises.finish()), timeout_ms + kMemberMs);
+  return *answers;
+}
+
 std::string simple_health(const std::vector<HealthAnswer>& answers, const std::string& only) {
   std::string text;
   for (const HealthAnswer& answer : answers) {
@@ -204,7 +203,7 @@ std::string simple_matrix(const std::vector<HealthAnswer>& answers) {
 }
 
 int run_health(const Arguments& arguments) {
-  const auto answers = ask(arguments.global);
+  const auto answers = ask_health(arguments.global);
   const std::string& only = arguments.health_of;
   const bool nobody = !only.empty() &&
                       std::none_of(answers.begin(), answers.end(), [&](const HealthAnswer& answer) {
@@ -220,7 +219,7 @@ int run_health(const Arguments& arguments) {
 }
 
 int run_matrix(const Arguments& arguments) {
-  const auto answers = ask(arguments.global);
+  const auto answers = ask_health(arguments.global);
   const bool nobody = std::none_of(answers.begin(), answers.end(), answered);
   if (arguments.global.format == Format::kJson) {
     ordered_json rows = ordered_json::array();
@@ -232,7 +231,7 @@ int run_matrix(const Arguments& arguments) {
 }
 
 int run_why(const Arguments& arguments) {
-  const auto answers = ask(arguments.global);
+  const auto answers = ask_health(arguments.global);
   if (std::none_of(answers.begin(), answers.end(), answered)) {
     return print(stderr, simple_health(answers, ""), kExitUnavailable);
   }

@@ -18,6 +18,9 @@ struct HealthAnswer {
   nlohmann::ordered_json document;
 };
 
+/// Every member's, also of members that the endpoints do not name.
+std::vector<HealthAnswer> ask_health(const Global& global);
+
 /// Each member with its checks that fail, then the verdicts that stand and who found them. `only`:
 /// the one member that is meant, by name or number; empty: all.
 std::string simple_health(const std::vector<HealthAnswer>& answers, const std::string& only);

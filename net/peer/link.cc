@@ -65,9 +65,13 @@ void Link::connected(std::shared_ptr<Socket> socket) {
   calls_.add(rpc_->on_disconnect().then([this, mine = connection_] {
     if (mine == connection_) lost();
   }));
-  calls_.add(KJ_ASSERT_NONNULL(client_).whenResolved().then([this, mine = connection_] {
-    if (mine == connection_) answered();
-  }));
+  calls_.add(KJ_ASSERT_NONNULL(client_).whenResolved().then(
+      [this, mine = connection_] {
+        if (mine == connection_) answered();
+      },
+      [this, mine = connection_](kj::Exception&&) {
+        if (mine == connection_) lost();
+      }));
 }
 
 /// The peer's loop lives and speaks our protocol.
@@ -135,9 +139,11 @@ void Link::await(kj::Promise<void> answer, std::size_t bytes) {
         under_way_bytes_ -= bytes;
         answered();
       },
-      [this, bytes, mine](kj::Exception&&) {
-        // A call that fails alone is no longer under way; a lost connection tells of itself.
-        if (mine == connection_) under_way_bytes_ -= bytes;
+      [this, bytes, mine](kj::Exception&& exception) {
+        if (mine != connection_) return;
+        under_way_bytes_ -= bytes;
+        // A peer fails no call that it understands: what failed this one may fail them all.
+        if (exception.getType() != kj::Exception::Type::UNIMPLEMENTED) lost();
       }));
 }
 

@@ -17,6 +17,7 @@ namespace net::peer {
 /// Invariants:
 /// - at most queue_bytes are under way: sent, and not yet answered by the peer's deliver();
 /// - `up` and `down` are called in turns, `up` first.
+/// - a connection on which a call failed is not used again.
 /// It is up once the peer's loop has answered on it: the kernel accepts for a stopped process too.
 ///
 /// A link on which nothing was answered for silent_ms although something is under way is closed and

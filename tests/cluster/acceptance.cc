@@ -5,16 +5,23 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/check.h"
+#include "client/ctl/faults.h"
+#include "client/ctl/playground/injections.h"
 #include "tests/cluster/writers.h"
 
 namespace cluster {
 namespace {
 
+using client::ctl::playground::Step;
 using nlohmann::json;
+using Action = client::ctl::PlaygroundArguments::Action;
 
 std::uint64_t wall_ms() {
   const auto since = std::chrono::system_clock::now().time_since_epoch();
@@ -93,162 +100,144 @@ class Starver {
   std::thread thread_;
 };
 
-AcceptanceRow moves(std::string name, std::uint32_t bound_ms, std::vector<std::string> words) {
-  AcceptanceRow row;
-  row.name = std::move(name);
-  row.leadership = Leadership::kMoves;
-  row.leader_bound_ms = bound_ms;
-  row.inject = [words](Nodes& nodes, std::size_t leader) { return inject(nodes, leader, words); };
-  return row;
-}
+/// Does what the steps say, and undoes it.
+class Steps {
+ public:
+  explicit Steps(Nodes& nodes) : nodes_(nodes) {
+    for (std::size_t i = 0; i < nodes.size(); ++i) names_.push_back(nodes.name(i));
+  }
 
-/// At the member after the leader.
-AcceptanceRow at_follower(std::string name, std::vector<std::string> words) {
-  AcceptanceRow row;
-  row.name = std::move(name);
-  row.leader_is_sick = false;
-  row.inject = [words](Nodes& nodes, std::size_t leader) {
-    return inject(nodes, (leader + 1) % nodes.size(), words);
-  };
-  return row;
-}
-
-AcceptanceRow at_leader(std::string name, std::vector<std::string> words) {
-  AcceptanceRow row = at_follower(std::move(name), {});
-  row.inject = [words](Nodes& nodes, std::size_t leader) { return inject(nodes, leader, words); };
-  return row;
-}
-
-AcceptanceRow at_all(std::string name, std::vector<std::string> words) {
-  AcceptanceRow row = at_follower(std::move(name), {});
-  row.inject = [words](Nodes& nodes, std::size_t) {
-    bool all = true;
-    for (std::size_t i = 0; i < nodes.size(); ++i) all = inject(nodes, i, words) && all;
-    return all;
-  };
-  return row;
-}
-
-AcceptanceRow stopped() {
-  AcceptanceRow row = moves("leader-stopped", 650, {});
-  row.inject = [](Nodes& nodes, std::size_t leader) {
-    nodes.signal(leader, SIGSTOP);
-    return true;
-  };
-  row.heal = [](Nodes& nodes) {
-    for (std::size_t i = 0; i < nodes.size(); ++i) nodes.signal(i, SIGCONT);
-  };
-  return row;
-}
-
-AcceptanceRow killed() {
-  AcceptanceRow row = moves("leader-killed", 400, {});
-  row.inject = [](Nodes& nodes, std::size_t leader) {
-    nodes.kill(leader);
-    return true;
-  };
-  row.heal = [](Nodes& nodes) {
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      if (!nodes.runs(i)) nodes.start(i);
+  /// Errors: what could not be done.
+  base::Status take(const Step& step) {
+    if (client::ctl::playground::injects(step.how.action)) return inject(step);
+    if (step.how.action == Action::kHeal && step.how.node.empty()) return heal_all();
+    for (const std::string& name : names_) {
+      if (step.how.node == "all") {
+        act(step, index(name));
+        continue;
+      }
+      auto node = resolve(step.how.node);
+      if (!node.is_ok()) return node.status();
+      if (node.value() != name) continue;
+      act(step, index(name));
+      break;
     }
-  };
-  return row;
-}
+    return base::Status::ok();
+  }
 
-AcceptanceRow starved() {
-  AcceptanceRow row = moves("leader-cpu-5-percent", 10'000, {});
-  auto starver = std::make_shared<std::unique_ptr<Starver>>();
-  row.inject = [starver](Nodes& nodes, std::size_t leader) {
-    *starver = std::make_unique<Starver>(nodes, leader, 5);
-    return true;
-  };
-  row.heal = [starver](Nodes&) { starver->reset(); };
-  row.observed_ms = 10'000;
-  return row;
-}
-
-/// The leader keeps one follower, which alone reaches the others: with five members only that one
-/// can lead; with three the leader keeps its majority.
-AcceptanceRow partial() {
-  AcceptanceRow row;
-  row.name = "partial-partition";
-  row.leadership = Leadership::kMoves;
-  row.leader_bound_ms = 2100;
-  row.inject = [](Nodes& nodes, std::size_t leader) {
-    bool all = true;
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      if (i == leader || i == (leader + 1) % nodes.size()) continue;
-      all = inject(nodes, leader, {"cut-link", "peer=" + nodes.name(i)}) && all;
+  base::Status heal_all() {
+    starvers_.clear();
+    base::Status status;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (!nodes_.runs(i)) nodes_.start(i);
+      nodes_.signal(i, SIGCONT);
+      client::FaultChange clear;
+      clear.kind = client::FaultChange::Kind::kClear;
+      auto cleared = client::ctl::change_faults(nodes_.client_address(i), clear, kFaultMs);
+      if (!cleared.is_ok()) status = cleared.status();
     }
-    return all;
-  };
-  return row;
-}
+    return status;
+  }
+
+ private:
+  static constexpr std::uint32_t kFaultMs = 5000;
+
+  std::size_t index(const std::string& name) const {
+    return static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
+  }
+  base::Result<std::string> resolve(const std::string& word) {
+    const auto leader = nodes_.leader();
+    return client::ctl::playground::resolve_node(word, names_, leader ? names_[*leader] : "");
+  }
+  base::Status inject(const Step& step) {
+    auto all = client::ctl::playground::injections(
+        step.how, names_, [this](const std::string& word) { return resolve(word); });
+    if (!all.is_ok()) return all.status();
+    for (const auto& each : all.value()) {
+      auto set = client::ctl::change_faults(nodes_.client_address(index(each.node)), each.change,
+                                            kFaultMs);
+      if (!set.is_ok()) return set.status();
+    }
+    return base::Status::ok();
+  }
+  void act(const Step& step, std::size_t i) {
+    switch (step.how.action) {
+      case Action::kKill:
+        return nodes_.kill(i);
+      case Action::kStop:
+        return void(nodes_.terminate(i, 10'000));
+      case Action::kRestart:
+        if (!nodes_.runs(i)) nodes_.start(i);
+        return;
+      case Action::kPause:
+        return nodes_.signal(i, SIGSTOP);
+      case Action::kStarve:
+        return void(
+            starvers_.emplace(i, std::make_unique<Starver>(nodes_, i, step.how.share_percent)));
+      default:
+        starvers_.erase(i);
+        return nodes_.signal(i, SIGCONT);
+    }
+  }
+
+  Nodes& nodes_;
+  std::vector<std::string> names_;
+  std::map<std::size_t, std::unique_ptr<Starver>> starvers_;
+};
 
 }  // namespace
 
-bool inject(Nodes& nodes, std::size_t i, std::vector<std::string> words) {
-  words.insert(words.begin(), {"--endpoints", nodes.client_address(i), "fault"});
-  return nodes.holdfast(words).exit_code == 0;
-}
-
 std::vector<AcceptanceRow> acceptance_rows() {
-  std::vector<AcceptanceRow> rows = {
-      moves("log-sync-never-returns", 900, {"hang-log-sync"}),
-      stopped(),
-      moves("loop-thread-stuck", 900, {"stall-loop"}),
-      moves("log-thread-stuck", 900, {"stall-log"}),
-      moves("apply-thread-stuck", 900, {"stall-apply"}),
-      moves("one-way-leader-to-all", 650, {"cut-link", "peer=all", "direction=out"}),
-      moves("one-way-all-to-leader", 1500, {"cut-link", "peer=all", "direction=in"}),
-      moves("large-packets-lost-leader", 1800, {"drop-large", "peer=all"}),
-      killed(),
-      partial(),
-      moves("slow-sync-leader", 10'000, {"slow-log-sync", "delay=50ms"}),
-      starved(),
-      at_follower("one-way-leader-to-one", {"cut-link", "peer=all", "direction=in"}),
-      at_follower("slow-sync-follower", {"slow-log-sync", "delay=50ms"}),
-      at_all("slow-sync-all", {"slow-log-sync", "delay=50ms"}),
-      at_follower("slow-link-follower", {"slow-link", "peer=all", "delay=500ms"}),
-      at_follower("narrow-link-follower", {"narrow-link", "peer=all", "rate=10kB/s"}),
-      at_follower("large-packets-lost-follower", {"drop-large", "peer=all"}),
-      at_leader("log-lines-blocked", {"block-log-lines"}),
-      at_follower("corrupt-frames", {"corrupt-link", "peer=all"}),
-      at_all("lossy-links", {"lossy-link", "peer=all", "loss=30%"}),
-  };
-  for (AcceptanceRow& row : rows) {
-    // A leader is not moved for slowness in its first ten seconds.
-    if (row.name == "slow-sync-leader") row.before_ms = 10'500, row.observed_ms = 10'000;
-    if (row.name == "slow-sync-follower" || row.name == "slow-sync-all") row.observed_ms = 10'000;
-    if (row.name == "lossy-links") row.observed_ms = 10'000;
-    // Time for the sick one to win again and to give up again, if it stood with the others.
-    if (row.name == "large-packets-lost-leader") row.observed_ms = 5000;
+  std::vector<AcceptanceRow> rows;
+  for (const auto& file : std::filesystem::directory_iterator(HOLDFAST_SCENARIOS)) {
+    auto scenario = client::ctl::playground::read_scenario(file.path());
+    CHECK(scenario.is_ok(), scenario.status().to_string());
+    rows.push_back({file.path().stem(), std::move(scenario).value()});
   }
+  std::sort(rows.begin(), rows.end(),
+            [](const AcceptanceRow& a, const AcceptanceRow& b) { return a.name < b.name; });
   return rows;
 }
 
 AcceptanceRun run_acceptance(Nodes& nodes, const AcceptanceRow& row, std::uint64_t number) {
   AcceptanceRun run;
   Writers writers(load(nodes, number));
-  std::this_thread::sleep_for(std::chrono::milliseconds(row.before_ms));
-  const auto leader = nodes.leader();
-  if (!leader) {
-    run.wrong.push_back("nobody led before the fault");
-    return run;
-  }
-  const std::uint64_t wall = wall_ms(), start_ms = now_ms(), before = writers.acknowledged();
-  if (!row.inject(nodes, *leader)) run.wrong.push_back("the fault could not be injected");
-  while (now_ms() < start_ms + row.observed_ms) {
-    if (run.leader_ms < 0 && another_leads(nodes, *leader)) {
-      run.leader_ms = static_cast<std::int64_t>(now_ms() - start_ms);
+  Steps steps(nodes);
+  const Scenario& scenario = row.scenario;
+  const std::uint64_t begin_ms = now_ms();
+  const std::uint32_t first_ms = scenario.steps.front().at_ms;
+  std::optional<std::size_t> leader;
+  std::uint64_t wall = 0, start_ms = 0, before = 0;
+  const auto wait_until_ms = [&](std::uint64_t at_ms) {
+    while (now_ms() < at_ms) {
+      if (leader && run.leader_ms < 0 && now_ms() < start_ms + scenario.lasts_ms() &&
+          another_leads(nodes, *leader)) {
+        run.leader_ms = static_cast<std::int64_t>(now_ms() - start_ms);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  };
+  for (const Step& step : scenario.steps) {
+    // Once the first step is taken, the others keep their distance from it.
+    wait_until_ms((start_ms == 0 ? begin_ms : start_ms - first_ms) + step.at_ms);
+    if (start_ms == 0) {
+      leader = nodes.leader();
+      if (!leader) {
+        run.wrong.push_back("nobody led before the fault");
+        return run;
+      }
+      wall = wall_ms(), start_ms = now_ms(), before = writers.acknowledged();
+    }
+    const bool last = step.at_ms == first_ms + scenario.lasts_ms() && run.writes == 0;
+    if (last) {
+      run.writes = writers.acknowledged() - before;
+      read_journals(nodes, wall, run);
+    }
+    const base::Status status = steps.take(step);
+    if (!status.is_ok()) run.wrong.push_back(step.text + ": " + status.to_string());
   }
   const std::uint64_t end_ms = now_ms();
-  run.writes = writers.acknowledged() - before;
-  read_journals(nodes, wall, run);
-  if (row.heal) row.heal(nodes);
-  for (std::size_t i = 0; i < nodes.size(); ++i) (void)inject(nodes, i, {"clear"});
+  (void)steps.heal_all();
   if (!nodes.wait_ready()) run.wrong.push_back("the cluster is not ready after the fault");
   const std::uint64_t after = writers.acknowledged();
   if (!wait_until(20'000, [&] { return writers.acknowledged() > after + 100; })) {

@@ -1,36 +1,26 @@
-// One fault at one cluster under load, measured: how long until somebody saw it, until a healthy
+// One scenario at one cluster under load, measured: how long until somebody saw it, until a healthy
 // leader stood, and the longest time without an acknowledged write. Main thread.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "client/ctl/playground/scenario.h"
 #include "tests/cluster/nodes.h"
 
 namespace cluster {
 
-/// What a fault must and must not do to leadership (reference failures.md section 4).
-enum class Leadership : std::uint8_t { kMoves, kStays };
+using client::ctl::playground::Leadership;
+using client::ctl::playground::Scenario;
 
-/// One row of the acceptance table.
+/// One row of the acceptance table (reference failures.md section 4).
 struct AcceptanceRow {
-  std::string name;  // kebab-case
-  Leadership leadership = Leadership::kStays;
-  /// The table's bound for a healthy leader, from the injection; 0 where nothing moves.
-  std::uint32_t leader_bound_ms = 0;
-  /// Injects it, with the leader's index; returns whether that worked.
-  std::function<bool(Nodes& nodes, std::size_t leader)> inject;
-  /// Ends it where `fault clear` at all members does not.
-  std::function<void(Nodes& nodes)> heal = {};
-  std::uint32_t observed_ms = 3000;  // how long the fault lasts
-  std::uint32_t before_ms = 500;     // load before it
-  /// Members that the fault makes useless, which need not be ready while it lasts.
-  bool leader_is_sick = true;
+  std::string name;  // of its file
+  Scenario scenario;
 };
 
-/// What one run showed. Times are milliseconds from the injection; -1: never.
+/// What one run showed. Times are milliseconds from the first step; -1: never.
 struct AcceptanceRun {
   std::int64_t detected_ms = -1;   // the first verdict, stall, step-down or candidacy anywhere
   std::int64_t leader_ms = -1;     // another leader; -1 also where nothing moved
@@ -44,10 +34,7 @@ struct AcceptanceRun {
 /// Runs a row once and heals the cluster. Requires: it is ready.
 AcceptanceRun run_acceptance(Nodes& nodes, const AcceptanceRow& row, std::uint64_t number);
 
-/// One directory's worth of `fault` on the command line; whether it worked.
-bool inject(Nodes& nodes, std::size_t i, std::vector<std::string> words);
-
-/// All rows that are injected on real processes.
+/// Every file of tests/scenarios, by name.
 std::vector<AcceptanceRow> acceptance_rows();
 
 }  // namespace cluster

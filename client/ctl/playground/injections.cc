@@ -12,10 +12,10 @@ using Resolve = std::function<base::Result<std::string>(const std::string&)>;
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 using Injections = base::Result<std::vector<Injection>>;
 
-Injection injection(std::string node, const char* fault, Parameters parameters) {
+Injection injection(std::string node, std::string fault, Parameters parameters) {
   FaultChange change;
   change.kind = FaultChange::Kind::kSet;
-  change.name = fault;
+  change.name = std::move(fault);
   for (auto& each : parameters) {
     if (!each.second.empty()) change.parameters.push_back(std::move(each));
   }
@@ -64,50 +64,125 @@ Injections partition(const std::string& groups, const std::vector<std::string>& 
   return all;
 }
 
+base::Result<Injection> any_fault(const PlaygroundArguments& how, const std::string& node) {
+  Parameters parameters;
+  for (const std::string& each : how.parameters) {
+    const std::size_t at = each.find('=');
+    if (at == std::string::npos)
+      return base::Status(base::Code::kInvalidArgument, "\"" + each + "\" is not NAME=VALUE");
+    parameters.emplace_back(each.substr(0, at), each.substr(at + 1));
+  }
+  return injection(node, how.fault, std::move(parameters));
+}
+
+/// What the action injects at `node`; `other`: the far end of a link, if it has one.
+base::Result<Injection> at_node(const PlaygroundArguments& how, const std::string& node,
+                                const std::string& other) {
+  const std::string direction = how.one_way ? "out" : "both";
+  switch (how.action) {
+    case Action::kHangDisk:
+      return injection(node, "hang-log-sync", {});
+    case Action::kSlowDisk:
+      return injection(node, "slow-log-sync", {{"delay", how.delay}});
+    case Action::kFailDisk:
+      return injection(node, "fail-log-sync", {});
+    case Action::kFillDisk:
+      return injection(node, "fill-disk", {});
+    case Action::kSkewClock:
+      return how.by.starts_with('-') ? injection(node, "clock-behind", {{"by", how.by.substr(1)}})
+                                     : injection(node, "clock-ahead", {{"by", how.by}});
+    case Action::kStall:
+      return injection(node, "stall-" + how.thread, {});
+    case Action::kBlockLogs:
+      return injection(node, "block-log-lines", {});
+    case Action::kCut:
+      return injection(node, "cut-link", {{"peer", other}, {"direction", direction}});
+    case Action::kIsolate:
+      return injection(node, "cut-link", {{"peer", "all"}, {"direction", direction}});
+    case Action::kSlowLink:
+      return injection(node, "slow-link",
+                       {{"peer", other}, {"direction", direction}, {"delay", how.delay}});
+    case Action::kLossy:
+      return injection(node, "lossy-link", {{"peer", "all"}, {"loss", how.loss}});
+    case Action::kFault:
+      return any_fault(how, node);
+    default:
+      return base::Status(base::Code::kInvalidArgument, "unknown action");
+  }
+}
+
 }  // namespace
+
+bool names_by_leader(const std::string& word) {
+  return word == "leader" || word.starts_with("follower");
+}
+
+base::Result<std::string> resolve_node(const std::string& word,
+                                       const std::vector<std::string>& nodes,
+                                       const std::string& leader) {
+  if (names_by_leader(word)) {
+    const auto at = std::find(nodes.begin(), nodes.end(), leader);
+    if (at == nodes.end()) return base::Status(base::Code::kNoLeader, "no node says it leads");
+    const std::string number = word == "leader" ? "0" : word == "follower" ? "1" : word.substr(8);
+    const bool known = number.size() == 1 && number[0] >= '0' && number[0] <= '9' &&
+                       static_cast<std::size_t>(number[0] - '0') < nodes.size();
+    if (known) {
+      const auto after = static_cast<std::size_t>(number[0] - '0');
+      return nodes[(static_cast<std::size_t>(at - nodes.begin()) + after) % nodes.size()];
+    }
+  }
+  for (const auto& candidate : {word, "n" + word}) {
+    if (std::find(nodes.begin(), nodes.end(), candidate) != nodes.end()) return candidate;
+  }
+  std::string names;
+  for (const auto& node : nodes) names += node + ", ";
+  return base::Status(
+      base::Code::kInvalidArgument,
+      "there is no node \"" + word + "\"; there are " + names + "`leader` and `follower`");
+}
+
+bool injects(Action action) {
+  switch (action) {
+    case Action::kPartition:
+    case Action::kHangDisk:
+    case Action::kSlowDisk:
+    case Action::kFailDisk:
+    case Action::kFillDisk:
+    case Action::kSkewClock:
+    case Action::kStall:
+    case Action::kBlockLogs:
+    case Action::kCut:
+    case Action::kIsolate:
+    case Action::kSlowLink:
+    case Action::kLossy:
+    case Action::kFault:
+      return true;
+    default:
+      return false;
+  }
+}
 
 Injections injections(const PlaygroundArguments& how, const std::vector<std::string>& nodes,
                       const Resolve& resolve) {
   if (how.action == Action::kPartition) return partition(how.groups, nodes, resolve);
-  auto node = resolve(how.node);
-  if (!node.is_ok()) return node.status();
+  std::vector<std::string> at = nodes;
+  if (how.node != "all") {
+    auto node = resolve(how.node);
+    if (!node.is_ok()) return node.status();
+    at = {std::move(node).value()};
+  }
   base::Result<std::string> other = std::string();
   if (!how.other.empty()) other = resolve(how.other);
   if (!other.is_ok()) return other.status();
-  if (other.value() == node.value())
-    return base::Status(base::Code::kInvalidArgument, "a link needs two nodes");
-  const std::string direction = how.one_way ? "out" : "both";
-  const auto one = [&](const char* fault, Parameters parameters) -> Injections {
-    return std::vector<Injection>{injection(node.value(), fault, std::move(parameters))};
-  };
-  switch (how.action) {
-    case Action::kHangDisk:
-      return one("hang-log-sync", {});
-    case Action::kSlowDisk:
-      return one("slow-log-sync", {{"delay", how.delay}});
-    case Action::kFailDisk:
-      return one("fail-log-sync", {});
-    case Action::kFillDisk:
-      return one("fill-disk", {});
-    case Action::kSkewClock:
-      return how.by.starts_with('-') ? one("clock-behind", {{"by", how.by.substr(1)}})
-                                     : one("clock-ahead", {{"by", how.by}});
-    case Action::kStall:
-      return one(("stall-" + how.thread).c_str(), {});
-    case Action::kBlockLogs:
-      return one("block-log-lines", {});
-    case Action::kCut:
-      return one("cut-link", {{"peer", other.value()}, {"direction", direction}});
-    case Action::kIsolate:
-      return one("cut-link", {{"peer", "all"}, {"direction", direction}});
-    case Action::kSlowLink:
-      return one("slow-link",
-                 {{"peer", other.value()}, {"direction", direction}, {"delay", how.delay}});
-    case Action::kLossy:
-      return one("lossy-link", {{"peer", "all"}, {"loss", how.loss}});
-    default:
-      return base::Status(base::Code::kInvalidArgument, "unknown action");
+  std::vector<Injection> all;
+  for (const std::string& node : at) {
+    if (other.value() == node)
+      return base::Status(base::Code::kInvalidArgument, "a link needs two nodes");
+    auto one = at_node(how, node, other.value());
+    if (!one.is_ok()) return one.status();
+    all.push_back(std::move(one).value());
   }
+  return all;
 }
 
 std::string words(const PlaygroundArguments& how) {
@@ -128,6 +203,8 @@ std::string words(const PlaygroundArguments& how) {
       return "nobody reads its log lines; `heal` ends it";
     case Action::kSlowLink:
       return "the link is slow; `heal` ends it";
+    case Action::kFault:
+      return how.fault + "; `heal` ends it";
     case Action::kLossy:
       return "its links lose packets; `heal` ends it";
     default:

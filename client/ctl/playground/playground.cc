@@ -96,17 +96,18 @@ int change(const Place& place, const std::string& verb, const std::string& name)
 
 int inject(const Place& place) {
   const PlaygroundArguments& how = place.arguments.playground;
-  std::vector<std::string> nodes;
-  for (const Node& node : place.state.nodes) nodes.push_back(node.name);
-  const auto wanted =
-      injections(how, nodes, [&](const std::string& name) { return resolve(place.state, name); });
+  const auto wanted = injections(how, place.state.names(), [&](const std::string& name) {
+    return resolve(place.state, name);
+  });
   if (!wanted.is_ok()) return place.failed(wanted.status());
   for (const Injection& each : wanted.value()) {
     auto faults = change_faults(place.node(each.node).endpoint(), each.change, kMemberMs);
     if (!faults.is_ok()) return place.failed(faults.status());
   }
-  const bool one = how.action != Action::kPartition;
-  return place.done((one ? wanted.value().front().node : how.groups) + ": " + words(how));
+  const std::string whom = how.action == Action::kPartition ? how.groups
+                           : how.node == "all"              ? "all nodes"
+                                                            : wanted.value().front().node;
+  return place.done(whom + ": " + words(how));
 }
 
 base::Status heal_node(const Place& place, const Node& node) {
@@ -122,14 +123,14 @@ base::Status heal_node(const Place& place, const Node& node) {
 }
 
 int heal(const Place& place, const std::string& name) {
-  int exit_code = kExitOk;
+  std::string healed;
   for (const auto& node : place.state.nodes) {
     if (!name.empty() && node.name != name) continue;
     const auto status = heal_node(place, node);
-    exit_code = status.is_ok() ? place.done(node.name + " has no fault") : place.failed(status);
-    if (exit_code != kExitOk) break;
+    if (!status.is_ok()) return place.failed(status);
+    healed += (healed.empty() ? "" : ", ") + node.name;
   }
-  return exit_code;
+  return place.done(healed + (name.empty() ? " have no fault" : " has no fault"));
 }
 
 int print_env(const Place& place) {
@@ -223,48 +224,46 @@ int down(const Arguments& arguments, const std::string& directory) {
       kExitOk);
 }
 
-int act(const Place& place) {
+/// What the supervisor does to one node.
+int act_on(const Place& place, const std::string& name) {
+  const PlaygroundArguments& how = place.arguments.playground;
+  switch (how.action) {
+    case Action::kKill:
+      return change(place, "kill", name);
+    case Action::kStop:
+      return change(place, "stop", name);
+    case Action::kRestart:
+      return change(place, "restart", name);
+    case Action::kPause:
+      return change(place, "pause", name);
+    case Action::kStarve:
+      return change(place, "starve-" + std::to_string(how.share_percent), name);
+    case Action::kResume:
+      return change(place, "resume", name);
+    case Action::kHeal:
+      return heal(place, name);
+    default:
+      return place.failed(bad("unknown action"));
+  }
+}
+
+int act_at(const Place& place) {
   const PlaygroundArguments& how = place.arguments.playground;
   if (how.action == Action::kEnv) return print_env(place);
   if (how.action == Action::kStatus) return print_status(place);
   if (how.action == Action::kHeal && how.node.empty()) return heal(place, "");
-  switch (how.action) {
-    case Action::kHangDisk:
-    case Action::kSlowDisk:
-    case Action::kFailDisk:
-    case Action::kCut:
-    case Action::kIsolate:
-    case Action::kPartition:
-    case Action::kSlowLink:
-    case Action::kLossy:
-    case Action::kFillDisk:
-    case Action::kSkewClock:
-    case Action::kStall:
-    case Action::kBlockLogs:
-      return inject(place);
-    default:
-      break;
+  if (injects(how.action)) return inject(place);
+  std::vector<std::string> names = place.state.names();
+  if (how.node != "all") {
+    auto name = resolve(place.state, how.node);
+    if (!name.is_ok()) return place.failed(name.status());
+    names = {std::move(name).value()};
   }
-  auto name = resolve(place.state, how.node);
-  if (!name.is_ok()) return place.failed(name.status());
-  switch (how.action) {
-    case Action::kKill:
-      return change(place, "kill", name.value());
-    case Action::kStop:
-      return change(place, "stop", name.value());
-    case Action::kRestart:
-      return change(place, "restart", name.value());
-    case Action::kPause:
-      return change(place, "pause", name.value());
-    case Action::kStarve:
-      return change(place, "starve-" + std::to_string(how.share_percent), name.value());
-    case Action::kResume:
-      return change(place, "resume", name.value());
-    case Action::kHeal:
-      return heal(place, name.value());
-    default:
-      return place.failed(bad("unknown action"));
+  int exit_code = kExitOk;
+  for (std::size_t i = 0; i < names.size() && exit_code == kExitOk; ++i) {
+    exit_code = act_on(place, names[i]);
   }
+  return exit_code;
 }
 
 }  // namespace
@@ -282,17 +281,12 @@ base::Result<State> ask_state(const std::string& tag, const std::string& directo
 }
 
 base::Result<std::string> resolve(const State& state, const std::string& name) {
-  if (name == "leader") {
+  std::string leader;
+  if (names_by_leader(name)) {
     net::Loop loop;
-    const auto cluster = combine(ask_members(loop, state.endpoints(), kMemberMs));
-    if (cluster.leader.empty()) return base::Status(base::Code::kNoLeader, "no node says it leads");
-    return cluster.leader;
+    leader = combine(ask_members(loop, state.endpoints(), kMemberMs)).leader;
   }
-  for (const auto& candidate : {name, "n" + name})
-    if (state.find(candidate) != nullptr) return candidate;
-  std::string names;
-  for (const auto& node : state.nodes) names += node.name + ", ";
-  return bad("there is no node \"" + name + "\"; there are " + names + "and `leader`");
+  return resolve_node(name, state.names(), leader);
 }
 
 std::string not_ready(const State& state, const ClusterStatus& cluster) {
@@ -351,12 +345,17 @@ int run(const Arguments& arguments) {
   if (!directory.is_ok()) return report("playground", directory.status(), arguments.global.format);
   if (how.action == Action::kDown) return down(arguments, directory.value());
   if (how.action == Action::kLogs) return print_logs(arguments, directory.value());
-  auto state = ask_state(how.tag, directory.value());
+  if (how.action == Action::kRun) return run_scenario(arguments, directory.value());
+  return act(arguments, directory.value());
+}
+
+int act(const Arguments& arguments, const std::string& directory) {
+  auto state = ask_state(arguments.playground.tag, directory);
   if (!state.is_ok()) {
     (void)report("playground", state.status(), arguments.global.format);
     return kExitFailure;
   }
-  return act({arguments, directory.value(), std::move(state).value()});
+  return act_at({arguments, directory, std::move(state).value()});
 }
 
 }  // namespace client::ctl::playground

@@ -14,6 +14,10 @@ int run(const Arguments& arguments);
 
 /// `up`, in up.cc.
 int up(const Arguments& arguments);
+/// `run`, in run.cc: one step after the other, under load, then what came of it.
+int run_scenario(const Arguments& arguments, const std::string& directory);
+/// Any action on a playground that is up.
+int act(const Arguments& arguments, const std::string& directory);
 
 /// What the supervisor says now. Errors: kUnavailable, saying what to do.
 base::Result<State> ask_state(const std::string& tag, const std::string& directory);

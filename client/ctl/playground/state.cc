@@ -61,6 +61,12 @@ const Node* State::find(const std::string& name) const {
   return nullptr;
 }
 
+std::vector<std::string> State::names() const {
+  std::vector<std::string> names;
+  for (const Node& node : nodes) names.push_back(node.name);
+  return names;
+}
+
 std::vector<std::string> State::endpoints() const {
   std::vector<std::string> endpoints;
   for (const auto& node : nodes) endpoints.push_back(node.endpoint());

@@ -48,6 +48,7 @@ struct State {
   std::string log_path(const std::string& name) const { return data + "/logs/" + name + ".log"; }
   const Node* find(const std::string& name) const;
   std::vector<std::string> endpoints() const;
+  std::vector<std::string> names() const;
 };
 
 /// $XDG_STATE_HOME/holdfast/playground/<tag>, or the same under ~/.local/state. Errors:

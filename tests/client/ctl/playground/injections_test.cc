@@ -45,6 +45,21 @@ TEST_F(InjectionsTest, Disks) {
   EXPECT_EQ(made(how(Action::kFailDisk, "n9")), "no n9");
 }
 
+TEST_F(InjectionsTest, AnyFaultByItsName) {
+  PlaygroundArguments fault = how(Action::kFault, "leader");
+  fault.fault = "narrow-link";
+  fault.parameters = {"peer=all", "rate=10kB/s"};
+  EXPECT_EQ(made(fault), "n2 narrow-link peer=all rate=10kB/s");
+  fault.parameters = {"peer"};
+  EXPECT_EQ(made(fault), "\"peer\" is not NAME=VALUE");
+}
+
+TEST_F(InjectionsTest, AllNodesAtOnce) {
+  EXPECT_EQ(made(how(Action::kHangDisk, "all")),
+            "n1 hang-log-sync\nn2 hang-log-sync\nn3 hang-log-sync");
+  EXPECT_EQ(made(how(Action::kCut, "all", "n2")), "a link needs two nodes");
+}
+
 TEST_F(InjectionsTest, WhatIsOfTheProcess) {
   EXPECT_EQ(made(how(Action::kFillDisk, "n1")), "n1 fill-disk");
   EXPECT_EQ(made(how(Action::kBlockLogs, "n1")), "n1 block-log-lines");
