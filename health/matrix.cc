@@ -95,8 +95,12 @@ class Judgement {
     }
     if (row.speed == SpeedClass::kSlow) {
       std::string evidence = "score " + std::to_string(static_cast<int>(row.score));
-      if (row.sync_ms) evidence += ", its log syncs take " + in_ms(*row.sync_ms);
-      find(VerdictKind::kSlow, id, MemberId(), evidence + others_syncs(id));
+      if (!row.reason.empty()) {
+        evidence += ", " + row.reason;
+      } else if (row.sync_ms) {
+        evidence += ", its log syncs take " + in_ms(*row.sync_ms) + others_syncs(id);
+      }
+      find(VerdictKind::kSlow, id, MemberId(), evidence);
       slow_nodes_.insert(id);
     }
     judge_gray(id);

@@ -115,7 +115,7 @@ Lane lane_of(const Message& message) {
     return (std::holds_alternative<Body>(message.body) || ...);
   };
   const bool bulk = is.operator()<AppendEntries, AppendEntriesReply, InstallSnapshot,
-                                  InstallSnapshotReply, Pull, PullReply>();
+                                  InstallSnapshotReply, Pull, PullReply, TimeoutNow>();
   return bulk ? Lane::kBulk : Lane::kLiveness;
 }
 

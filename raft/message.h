@@ -171,8 +171,9 @@ struct Message {
   MessageBody body;
 };
 
-/// Liveness travels on a connection of its own: votes, heartbeats, their replies, TimeoutNow,
-/// Refusal.
+/// Liveness travels on a connection of its own: votes, heartbeats, their replies, Refusal.
+/// TimeoutNow comes after the entries that were sent before it, so that nobody stands with less
+/// than it was given, and is refused.
 enum class Lane : std::uint8_t { kLiveness = 0, kBulk = 1 };
 Lane lane_of(const Message& message);
 /// Roughly what the message occupies in a queue.

@@ -10,10 +10,13 @@ using base::MemberId;
 using health::SpeedClass;
 
 constexpr std::uint32_t kElectionMs = 300;  // T
+constexpr std::uint32_t kLateMs = 50;       // between two turns, which are 10 ms apart
+constexpr std::uint64_t kLatePercent = 50;  // of a round, from which on it is bad
 constexpr std::size_t kReadings = 5;        // four rounds lie between the first and the last
 constexpr double kUsualWeight = 1.0 / 64;   // of the newest round
 constexpr std::uint32_t kFoundToStand = 3;
 constexpr std::uint32_t kMissedToEnd = 5;
+constexpr std::uint64_t kJitterMs = 20;
 constexpr std::uint64_t kMoveAgainMs = 5000;
 
 health::PhiOptions phi_options(std::uint32_t time_scale) {
@@ -45,9 +48,9 @@ std::optional<double> Observer::Peer::round_trip_ms() const {
 }
 
 bool Observer::advance(std::uint64_t now_us) {
-  if (turned_us_ != 0 && now_us > turned_us_ + scaled_us(kElectionMs)) {
-    starved_until_us_ = now_us + scaled_us(2 * kElectionMs);
-  }
+  const std::uint64_t gap_us = turned_us_ == 0 ? 0 : now_us - turned_us_;
+  if (gap_us > scaled_us(kElectionMs)) starved_until_us_ = now_us + scaled_us(2 * kElectionMs);
+  if (gap_us > scaled_us(kLateMs)) late_us_ += gap_us;
   turned_us_ = now_us;
   return now_us >= next_us_;
 }
@@ -55,9 +58,12 @@ bool Observer::advance(std::uint64_t now_us) {
 void Observer::observe(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core,
                        const SyncReading& syncs, bool full) {
   full_ = full;
-  next_us_ = now_us + scaled_us(kEveryMs);
+  // Not in step with anything else that comes ten times a second, such as the turns of a CPU quota,
+  // which would show each link at one moment of it only.
+  const std::uint64_t jitter_ms = (sequence_ * 13 + options_.self.value) % (2 * kJitterMs + 1);
+  next_us_ = now_us + scaled_us(kEveryMs - kJitterMs + jitter_ms);
   follow_members(now_us, core);
-  follow_syncs(syncs, core.stalled, now_us);
+  follow_speed(syncs, core.stalled, now_us);
   health::Row own = own_row(now_us, core);
   (void)matrix_.take(own, now_us / 1000, 0);
   send(now_us, own);
@@ -80,13 +86,15 @@ void Observer::follow_members(std::uint64_t now_us, const raft::CoreStatus& core
   matrix_.keep(members);
 }
 
-// ---- How slow the own disk is ----
+// ---- How slow the own disk is, and the own loop ----
 
 /// A stall is another matter, and says nothing of how fast the disk is.
-void Observer::follow_syncs(const SyncReading& syncs, bool stalled, std::uint64_t now_us) {
+void Observer::follow_speed(const SyncReading& syncs, bool stalled, std::uint64_t now_us) {
   if (stalled) readings_.clear();
   if (stalled || now_us < next_round_us_) return;
   next_round_us_ = now_us + scaled_us(health::SlowScore::kRoundMs);
+  const std::uint64_t late_us = std::exchange(late_us_, 0);
+  const std::uint64_t round_us = now_us - std::exchange(round_began_us_, now_us);
   readings_.push_back(syncs.done);
   if (readings_.size() > kReadings) readings_.erase(readings_.begin());
   const auto median_us = DurationHistogram::median_us(readings_.front(), readings_.back());
@@ -96,18 +104,24 @@ void Observer::follow_syncs(const SyncReading& syncs, bool stalled, std::uint64_
   if (syncs.pending_us) {
     sync_ms_ = std::max(sync_ms_.value_or(0), static_cast<double>(*syncs.pending_us) / 1000);
   }
-  score_round();
+  score_round(round_us == 0 ? 0 : std::min<std::uint64_t>(100, late_us * 100 / round_us));
 }
 
 /// Without a sync in the last second nothing speaks against the disk.
-void Observer::score_round() {
+void Observer::score_round(std::uint64_t late_percent) {
   std::vector<double> others;
   for (const auto& [id, known] : matrix_.rows()) {
     const bool fresh = known.age_ms(turned_us_ / 1000) <= 2000 * options_.time_scale;
     if (id != options_.self && fresh && known.row.sync_ms) others.push_back(*known.row.sync_ms);
   }
   limit_ms_ = health::slow_above_ms(std::move(others), usual_ms_);
-  const bool bad = sync_ms_ && limit_ms_ && *sync_ms_ > *limit_ms_ * options_.time_scale;
+  const bool late = late_percent >= kLatePercent;
+  const bool bad = late || (sync_ms_ && limit_ms_ && *sync_ms_ > *limit_ms_ * options_.time_scale);
+  if (late) {
+    late_reason_ = "its loop stood still for " + std::to_string(late_percent) + "% of the time";
+  } else if (bad || score_.speed() == SpeedClass::kHealthy) {
+    late_reason_.clear();
+  }
   if (sync_ms_ && !bad) {
     usual_ms_ = usual_ms_ ? *usual_ms_ + (*sync_ms_ - *usual_ms_) * kUsualWeight : *sync_ms_;
   }
@@ -129,7 +143,7 @@ health::Row Observer::own_row(std::uint64_t now_us, const raft::CoreStatus& core
   row.score = score_.score();
   row.sync_ms = sync_ms_;
   row.stalled = core.stalled;
-  row.reason = core.stall_reason;
+  row.reason = core.stalled ? core.stall_reason : late_reason_;
   row.starved = now_us < starved_until_us_;
   row.leads = core.role == raft::Role::kLeader;
   row.full = full_;
@@ -282,6 +296,7 @@ void Observer::consider_moving(std::uint64_t now_us, const raft::CoreStatus& cor
 /// Empty: this member is fit to lead. Without room it is no better than a slow one.
 std::string Observer::why_hand_over() const {
   if (score_.speed() == SpeedClass::kSlow) {
+    if (!late_reason_.empty()) return "slow: " + late_reason_;
     return "slow: its log syncs take " + health::in_ms(sync_ms_.value_or(0)) + ", more than " +
            health::in_ms(limit_ms_.value_or(0)) + " by what the others need";
   }

@@ -66,6 +66,7 @@ struct ObserverReport {
 /// - a verdict stands once it was found three times in a row, and ends once it was not found five
 ///   times in a row;
 /// - a member that was late itself (no turn for T) accuses nobody for 2T;
+/// - a member is slow by its log's syncs, or because its own turns come late for half of the time;
 /// - hand-overs keep to health::LeadershipOptions.
 class Observer {
  public:
@@ -101,8 +102,8 @@ class Observer {
 
   std::uint64_t scaled_us(std::uint64_t ms) const { return ms * 1000 * options_.time_scale; }
   void follow_members(std::uint64_t now_us, const raft::CoreStatus& core);
-  void follow_syncs(const SyncReading& syncs, bool stalled, std::uint64_t now_us);
-  void score_round();
+  void follow_speed(const SyncReading& syncs, bool stalled, std::uint64_t now_us);
+  void score_round(std::uint64_t late_percent);
   health::Row own_row(std::uint64_t now_us, const raft::CoreStatus& core) const;
   void send(std::uint64_t now_us, const health::Row& own);
   void judge(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core);
@@ -131,6 +132,9 @@ class Observer {
   std::optional<double> sync_ms_;                     // the median over them
   std::optional<double> usual_ms_;                    // of rounds that were not bad
   std::optional<double> limit_ms_;                    // above it the last round was bad
+  std::uint64_t late_us_ = 0;  // that the owner's turns came late, since the last round
+  std::uint64_t round_began_us_ = 0;
+  std::string late_reason_;  // the last bad round was bad for that; else empty
   health::SlowScore score_;
   bool full_ = false;  // the own disk has less room than the reserve
 

@@ -21,9 +21,9 @@ using nlohmann::json;
 
 /// Those that take a few seconds and whose reactions differ.
 constexpr const char* kShort[] = {
-    "leader-stopped",    "one-way-all-to-leader", "large-packets-lost-leader",
-    "loop-thread-stuck", "partial-partition",     "slow-link-follower",
-    "corrupt-frames"};
+    "leader-stopped",     "one-way-all-to-leader", "large-packets-lost-leader",
+    "loop-thread-stuck",  "partial-partition-3",   "partial-partition-5",
+    "slow-link-follower", "corrupt-frames"};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);

@@ -23,7 +23,7 @@ TEST(Message, LivenessTravelsApartFromBulk) {
   EXPECT_EQ(lane_of(with(RequestVoteReply())), Lane::kLiveness);
   EXPECT_EQ(lane_of(with(Heartbeat())), Lane::kLiveness);
   EXPECT_EQ(lane_of(with(HeartbeatReply())), Lane::kLiveness);
-  EXPECT_EQ(lane_of(with(TimeoutNow())), Lane::kLiveness);
+  EXPECT_EQ(lane_of(with(TimeoutNow())), Lane::kBulk) << "behind the entries that were sent";
   EXPECT_EQ(lane_of(with(Refusal())), Lane::kLiveness);
 }
 

@@ -76,6 +76,7 @@ class Observers : public ::testing::Test {
     for (const std::uint64_t end_us = now_us_ + ms * 1000; now_us_ < end_us; now_us_ += 10'000) {
       for (auto& each : members_) {
         if (paused_.contains(each->self)) continue;
+        if (starved_.contains(each->self) && now_us_ % 100'000 != 0) continue;
         record_sync(*each);
         if (!each->observer.advance(now_us_)) continue;
         each->observer.observe(now_us_, now_us_ / 1000, each->core, each->syncs, each->full);
@@ -126,6 +127,7 @@ class Observers : public ::testing::Test {
   std::set<MemberId> late_;  // what they send and are sent takes 200 ms
   std::set<std::pair<MemberId, MemberId>> cut_;
   std::set<MemberId> paused_;
+  std::set<MemberId> starved_;  // they have one turn in 100 ms
   std::map<MemberId, std::uint64_t> sync_us_ = {
       {MemberId(1), 500}, {MemberId(2), 500}, {MemberId(3), 500}};
   bool idle_ = false;
@@ -177,6 +179,29 @@ TEST_F(Observers, ASlowLeaderYieldsToAFastOneOnce) {
   EXPECT_TRUE(member(1).slow) << "and stands for election last";
   EXPECT_FALSE(member(2).slow);
   EXPECT_TRUE(member(2).standing.contains("slow 1"));
+}
+
+TEST_F(Observers, ALeaderWithHardlyAnyTurnsYields) {
+  leads(1);
+  run_ms(10'000);
+  starved_.insert(MemberId(1));
+  run_ms(5000);
+  ASSERT_EQ(member(1).yielded.size(), 1u);
+  EXPECT_NE(member(1).yielded.front().second.find("its loop stood still"), std::string::npos)
+      << member(1).yielded.front().second;
+  EXPECT_TRUE(member(1).slow);
+  EXPECT_TRUE(member(2).standing.contains("slow 1"));
+}
+
+TEST_F(Observers, OneLongPauseMakesNobodySlow) {
+  leads(1);
+  run_ms(10'000);
+  paused_.insert(MemberId(1));
+  run_ms(2000);
+  paused_.clear();
+  run_ms(10'000);
+  EXPECT_TRUE(member(1).yielded.empty());
+  EXPECT_FALSE(member(1).slow);
 }
 
 TEST_F(Observers, NotToOneThatIsSlowToo) {

@@ -15,6 +15,10 @@ Cluster::Cluster(EventQueue& queue, Journal& journal, Checks& checks, const Opti
       network_(queue, journal, options, random_.next(),
                {.deliver = [this](std::size_t to,
                                   raft::Message message) { node(to).receive(std::move(message)); },
+                .deliver_rows =
+                    [this](std::size_t to, std::size_t from, const std::string& rows) {
+                      node(to).receive_rows(Node::id_of(from), rows);
+                    },
                 .link_up = [this](std::size_t at,
                                   std::size_t peer) { node(at).link_up(Node::id_of(peer)); },
                 .link_down = [this](std::size_t at,
@@ -30,6 +34,12 @@ Cluster::Cluster(EventQueue& queue, Journal& journal, Checks& checks, const Opti
     surroundings.journal = &journal;
     surroundings.checks = &checks;
     surroundings.send = [this](raft::Message message) { network_.send(std::move(message)); };
+    surroundings.send_rows = [this, i](base::MemberId to, const std::string& rows) {
+      network_.send_rows(i, to.value - 1, rows);
+    };
+    surroundings.noted = [this](std::size_t number, std::string_view what) {
+      if (noted_) noted_(number, what);
+    };
     surroundings.ended = [this](std::size_t number) { ended(number); };
     nodes_.push_back(
         std::make_unique<Node>(i, options, configuration, random_.next(), std::move(surroundings)));
@@ -79,6 +89,7 @@ void Cluster::heal(std::size_t number) {
   healed.disk().hangs_at_truncations = false;
   healed.disk().full = false;
   healed.set_clock_rate(0);
+  healed.set_full(false);
   healed.engine().delay = options_.apply_delay;
   healed.engine().hangs = false;
   healed.wake();

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "tests/sim/network.h"
@@ -22,6 +24,11 @@ class Cluster {
   const Node& node(std::size_t number) const { return *nodes_[number]; }
   std::size_t size() const { return nodes_.size(); }
   Network& network() { return network_; }
+
+  /// Told what members trace, and "verdict" where one stands.
+  void listen(std::function<void(std::size_t number, std::string_view what)> noted) {
+    noted_ = std::move(noted);
+  }
 
   /// Who leads in the highest term.
   std::optional<std::size_t> leader() const;
@@ -43,6 +50,7 @@ class Cluster {
   base::Random random_;
   Nodes nodes_;
   Network network_;
+  std::function<void(std::size_t number, std::string_view what)> noted_;
 };
 
 }  // namespace sim

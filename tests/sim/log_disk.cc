@@ -49,6 +49,7 @@ void LogDisk::start_sync() {
   if (behaviour_.fails) return fail({base::Code::kIo, "injected"});
   if (behaviour_.full) return fail({base::Code::kDiskFull, "injected"});
   in_sync_ = std::exchange(waiting_, {});
+  sync_began_ = queue_.now();
   if (acknowledge_before_sync_) {
     completions_.persisted(in_sync_.back().ordinal);
   }
@@ -71,9 +72,17 @@ void LogDisk::finish_sync() {
   hung_ = false;
   if (base::Status status = log_->sync(); !status.is_ok()) return fail(std::move(status));
   const std::vector<raft::PersistRequest> done = std::exchange(in_sync_, {});
+  durations_.record_us(queue_.now() - sync_began_);
   completions_.synced(done);
   later(0, [this] { start_sync(); });
   if (!acknowledge_before_sync_) completions_.persisted(done.back().ordinal);
+}
+
+server::SyncReading LogDisk::syncs() const {
+  server::SyncReading reading;
+  reading.done = durations_.read();
+  if (!in_sync_.empty()) reading.pending_us = queue_.now() - sync_began_;
+  return reading;
 }
 
 void LogDisk::wake() {

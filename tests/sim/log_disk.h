@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "server/observer.h"
 #include "server/ports.h"
 #include "storage/memory_log.h"
 #include "tests/sim/event_queue.h"
@@ -54,6 +55,8 @@ class LogDisk : public server::LogPort {
   void wake();
   /// A sync waits for wake().
   bool hung() const { return hung_; }
+  /// What the syncs have taken, as the observer wants it.
+  server::SyncReading syncs() const;
   /// Nothing is asked for that is not done. For an orderly end.
   bool idle() const { return waiting_.empty() && in_sync_.empty(); }
 
@@ -76,6 +79,8 @@ class LogDisk : public server::LogPort {
   std::vector<raft::PersistRequest> waiting_;
   std::vector<raft::PersistRequest> in_sync_;
   bool hung_ = false;  // the sync of in_sync_ waits for wake()
+  server::DurationHistogram durations_;
+  Time sync_began_ = 0;  // of in_sync_
   bool failed_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tests/sim/campaign.h"
+#include "tests/sim/scenario_table.h"
 
 namespace {
 
@@ -54,12 +55,17 @@ int main(int argc, char** argv) {
   std::uint64_t seed = 0;
   std::string seeds;
   std::string faults;
+  std::vector<std::string> scenarios;
   bool shorter = false;
   bool shrinks = false;
   bool whole_only = false;
   auto* one = app.add_option("--seed", seed, "One seed");
   auto* many = app.add_option("--seeds", seeds, "Seeds A..B, both included (1..200)");
   one->excludes(many);
+  app.add_option("--scenario", scenarios,
+                 "Files of what is to happen (see `holdfast playground run`), with each seed and "
+                 "with three and five nodes; a line of figures each")
+      ->check(CLI::ExistingFile);
   app.add_option("--nodes", options.nodes, "3 or 5; by the seed if not given")
       ->check(CLI::IsMember({3, 5}));
   app.add_flag("--short", shorter, "4 to 11 simulated seconds a seed, not 60 and more");
@@ -89,5 +95,6 @@ int main(int argc, char** argv) {
   }
   if (shrinks) return sim::shrink_seed(options, seed);
   std::signal(SIGABRT, print_last_words);
+  if (!scenarios.empty()) return sim::run_scenarios(scenarios, options);
   return sim::run_campaign(options);
 }

@@ -7,6 +7,10 @@ namespace sim {
 namespace {
 
 constexpr Range kReconnect{2 * kMillisecond, 60 * kMillisecond};
+constexpr std::size_t kPacketBytes = 1400;
+constexpr Time kRetransmit = 200 * kMillisecond;
+/// A connection on which nothing was answered for so long (net/peer/link.h).
+constexpr Time kGivenUp = 2 * kSecond;
 constexpr Range kStraggle{1 * kMillisecond, 300 * kMillisecond};
 
 }  // namespace
@@ -39,18 +43,69 @@ void Network::send(raft::Message message) {
   }
 }
 
-void Network::transmit(Ends ends, raft::Message message) {
-  Link& on = link(ends.from, ends.to);
-  const auto lane = static_cast<std::size_t>(raft::lane_of(message));
-  Time& last = on.last_delivery[lane];
-  last = std::max(last, queue_.now() + delay_[lane].draw(random_) + on.more_delay);
-  queue_.at(last, [this, ends, connection = pair(ends.from, ends.to).connection,
-                   message = std::move(message)] { arrive(ends, connection, message); });
+void Network::send_rows(std::size_t from, std::size_t to, std::string rows) {
+  const Ends ends{from, to};
+  if (!pair(from, to).up || link(from, to).cut) return;
+  if (loss_one_in_ > 0 && random_.chance(loss_one_in_)) return;
+  if (swallowed(ends, raft::Lane::kLiveness, rows.size())) return;
+  const Time at = arrival(ends, raft::Lane::kLiveness, rows.size());
+  queue_.at(at,
+            [this, ends, sent = stream_of(ends, raft::Lane::kLiveness), rows = std::move(rows)] {
+              const bool whole = stream_of(ends, raft::Lane::kLiveness) == sent;
+              if (!whole || link(ends.from, ends.to).cut || !running_[ends.to]) return;
+              ports_.deliver_rows(ends.to, ends.from, rows);
+            });
 }
 
-void Network::arrive(Ends ends, std::uint64_t connection, const raft::Message& message) {
-  const Pair& now = pair(ends.from, ends.to);
-  if (now.connection != connection) return straggle(ends, message);
+/// By a fault of the link.
+bool Network::swallowed(Ends ends, raft::Lane lane, std::size_t bytes) {
+  Link& on = link(ends.from, ends.to);
+  Time& deaf_until = on.deaf_until[static_cast<std::size_t>(lane)];
+  if (on.drops_large && bytes > kPacketBytes && deaf_until <= queue_.now()) {
+    deaf_until = queue_.now() + kGivenUp;
+  }
+  if (on.drops_large && deaf_until > queue_.now()) {
+    journal_.count("message lost behind a large one");
+    return true;
+  }
+  if (!on.corrupts) return false;
+  journal_.count("message corrupted");
+  // Later: whoever sends is in a turn of its own.
+  if (random_.chance(2)) queue_.after(0, [this, ends] { reset(ends.from, ends.to); });
+  return true;
+}
+
+Time Network::arrival(Ends ends, raft::Lane lane, std::size_t bytes) {
+  Link& on = link(ends.from, ends.to);
+  const auto number = static_cast<std::size_t>(lane);
+  Time& last = on.last_delivery[number];
+  if (last > queue_.now() + kGivenUp) {
+    journal_.count("connection given up");
+    ++on.stream[number];
+    last = queue_.now() + kReconnect.high;
+  }
+  Time at = queue_.now() + delay_[number].draw(random_) + on.more_delay;
+  // What waits behind a lost packet comes with it.
+  if (last < at && on.loss_percent > 0) {
+    for (Time stall = kRetransmit; random_.below(100) < on.loss_percent; stall *= 2) at += stall;
+  }
+  last = std::max(last, at);
+  if (on.bytes_per_second > 0) last += bytes * kSecond / on.bytes_per_second;
+  return last;
+}
+
+void Network::transmit(Ends ends, raft::Message message) {
+  const std::size_t bytes = raft::size_bytes(message);
+  const raft::Lane lane = raft::lane_of(message);
+  if (swallowed(ends, lane, bytes)) return;
+  const Time at = arrival(ends, lane, bytes);
+  queue_.at(at, [this, ends, sent = stream_of(ends, lane), message = std::move(message)] {
+    arrive(ends, sent, message);
+  });
+}
+
+void Network::arrive(Ends ends, std::uint64_t stream, const raft::Message& message) {
+  if (stream_of(ends, raft::lane_of(message)) != stream) return straggle(ends, message);
   Link& on = link(ends.from, ends.to);
   if (on.cut) {
     if (on.holds && on.held.size() < kHeldMessages) on.held.push_back(message);
@@ -136,12 +191,21 @@ void Network::mend(std::size_t from, std::size_t to) {
   for (auto& message : held) transmit({from, to}, std::move(message));
 }
 
+void Network::heal(std::size_t from, std::size_t to) {
+  Link& on = link(from, to);
+  on.more_delay = 0;
+  on.loss_percent = 0;
+  on.bytes_per_second = 0;
+  on.drops_large = false;
+  on.corrupts = false;
+  mend(from, to);
+}
+
 void Network::heal() {
   loss_one_in_ = 0;
   set_delay(calm_delay_);
-  for (Link& each : links_) each.more_delay = 0;
   for (std::size_t from = 0; from < nodes_; ++from) {
-    for (std::size_t to = 0; to < nodes_; ++to) mend(from, to);
+    for (std::size_t to = 0; to < nodes_; ++to) heal(from, to);
   }
 }
 

@@ -19,6 +19,7 @@ namespace sim {
 /// What the network tells members of. Members are numbers from 0.
 struct NetworkPorts {
   std::function<void(std::size_t to, raft::Message message)> deliver;
+  std::function<void(std::size_t to, std::size_t from, const std::string& rows)> deliver_rows;
   std::function<void(std::size_t node, std::size_t peer)> link_up;
   std::function<void(std::size_t node, std::size_t peer)> link_down;
   std::function<std::size_t(base::MemberId)> number_of;
@@ -34,6 +35,9 @@ class Network {
           NetworkPorts ports);
 
   void send(raft::Message message);
+  /// What observers tell each other, on the liveness lane; none is held in a cut, or comes late
+  /// after a connection broke.
+  void send_rows(std::size_t from, std::size_t to, std::string rows);
 
   /// A node's process began: its connections come up one by one.
   void start(std::size_t node);
@@ -46,12 +50,28 @@ class Network {
   void set_delay(raft::Lane lane, Range delay) { delay_[static_cast<std::size_t>(lane)] = delay; }
   /// What is sent on this link takes so much longer, 0 for no longer.
   void delay(std::size_t from, std::size_t to, Time more) { link(from, to).more_delay = more; }
+  /// What TCP makes of lost packets: so many of a hundred messages stall for 200 ms, doubled if
+  /// lost again, and what is behind them waits. 0: none.
+  void lose_packets(std::size_t from, std::size_t to, std::uint64_t percent) {
+    link(from, to).loss_percent = percent;
+  }
+  /// So much passes, 0 for no bound.
+  void narrow(std::size_t from, std::size_t to, std::uint64_t bytes_per_second) {
+    link(from, to).bytes_per_second = bytes_per_second;
+  }
+  /// What is larger than a packet never arrives, nor what comes after it on its connection, which
+  /// is given up two seconds later.
+  void drop_large(std::size_t from, std::size_t to) { link(from, to).drops_large = true; }
+  /// Bits flip: each message is refused, or breaks the connections.
+  void corrupt(std::size_t from, std::size_t to) { link(from, to).corrupts = true; }
   /// The connections between two nodes break and come back soon.
   void reset(std::size_t a, std::size_t b);
   /// What is sent meanwhile waits for the end of the cut (`holds`), or vanishes.
   void cut(std::size_t from, std::size_t to, bool holds);
   /// Ends a cut. What waited for that is delivered now.
   void mend(std::size_t from, std::size_t to);
+  /// Every fault of one link.
+  void heal(std::size_t from, std::size_t to);
   /// Every fault.
   void heal();
 
@@ -65,6 +85,13 @@ class Network {
     bool cut = false;
     bool holds = false;
     Time more_delay = 0;
+    std::uint64_t loss_percent = 0;
+    std::uint64_t bytes_per_second = 0;
+    bool drops_large = false;
+    bool corrupts = false;
+    // Of each lane:
+    std::array<Time, 2> deaf_until{};
+    std::array<std::uint64_t, 2> stream{};  // raised where a connection is given up
     std::vector<raft::Message> held;
     std::array<Time, 2> last_delivery{};  // of each lane
   };
@@ -77,8 +104,15 @@ class Network {
     return pairs_[a < b ? a * nodes_ + b : b * nodes_ + a];
   }
   Link& link(std::size_t from, std::size_t to) { return links_[from * nodes_ + to]; }
+  bool swallowed(Ends ends, raft::Lane lane, std::size_t bytes);
+  Time arrival(Ends ends, raft::Lane lane, std::size_t bytes);
   void transmit(Ends ends, raft::Message message);
-  void arrive(Ends ends, std::uint64_t connection, const raft::Message& message);
+  /// Another one once the connection that carries the lane has broken.
+  std::uint64_t stream_of(Ends ends, raft::Lane lane) {
+    const Link& on = link(ends.from, ends.to);
+    return pair(ends.from, ends.to).connection + on.stream[static_cast<std::size_t>(lane)];
+  }
+  void arrive(Ends ends, std::uint64_t stream, const raft::Message& message);
   void straggle(Ends ends, const raft::Message& message);
   void disconnect(std::size_t a, std::size_t b, bool tell_a, bool tell_b);
   void connect_later(std::size_t a, std::size_t b);

@@ -16,6 +16,7 @@ class NetworkTest : public testing::Test {
                       [this](std::size_t, const raft::Message& message) {
                         got_.push_back(message.term.value);
                       },
+                  .deliver_rows = [](std::size_t, std::size_t, const std::string&) {},
                   .link_up = [this](std::size_t, std::size_t) { ++ups_; },
                   .link_down = [this](std::size_t, std::size_t) { ++downs_; },
                   .number_of = [](base::MemberId id) { return id.value - 1; }}) {

@@ -32,6 +32,7 @@ struct Node::Process {
   std::unique_ptr<ApplyWorker> apply;
   std::unique_ptr<SnapshotWorker> snapshots;
   std::unique_ptr<server::Replica> replica;
+  std::unique_ptr<Observation> observation;  // null: this run has none
   std::vector<std::function<void()>> inbox;  // of a pause
   std::map<std::uint64_t, Answer> answers;
   std::vector<std::pair<std::uint64_t, server::RequestOutcome>> finished;  // of this turn
@@ -140,6 +141,16 @@ void Node::make_process(std::unique_ptr<storage::MemoryLog> log,
       replica, core, std::move(recovered), position,
       server::ReplicaPorts{process_->log.get(), process_->apply.get(), process_->snapshots.get(),
                            this, this, this});
+  if (!options_.observers) return;
+  server::ObserverOptions observer;
+  observer.self = core.self;
+  observer.epoch = core.opening.epoch;
+  observer.tick_ms = kTickMs;
+  process_->observation = std::make_unique<Observation>(
+      observer, ObservationPorts{process_->replica.get(), surroundings_.send_rows,
+                                 [this](const health::Verdict& verdict, bool stands) {
+                                   judged(verdict, stands);
+                                 }});
 }
 
 void Node::crash(Crash how) {
@@ -279,6 +290,11 @@ Time Node::local_now() const {
   return clock_shown_then_ + static_cast<Time>(passed + passed * clock_gain_ppm_ / 1'000'000);
 }
 
+std::uint64_t Node::wall_ms() const {
+  const auto shown = static_cast<std::int64_t>(kWallAtStartMs + local_now() / kMillisecond);
+  return static_cast<std::uint64_t>(shown + clock_offset_ms_);
+}
+
 void Node::set_clock_rate(std::int64_t gain_ppm) {
   clock_shown_then_ = local_now();
   clock_set_at_ = surroundings_.queue->now();
@@ -291,13 +307,13 @@ template <class Work>
 void Node::turn(Work work) {
   CHECK(!process_->turning, "a port called back from within a turn");
   process_->turning = true;
-  const Time now_ms = local_now() / kMillisecond;
   server::Replica& replica = *process_->replica;
-  replica.advance(1000 + now_ms,
-                  static_cast<std::uint64_t>(static_cast<std::int64_t>(kWallAtStartMs + now_ms) +
-                                             clock_offset_ms_));
+  replica.advance(boot_us() / 1000, wall_ms());
+  replica.keep_room(full_ ? "less room than the reserve" : "");
   work();
   replica.pump();
+  if (process_->observation != nullptr)
+    process_->observation->turn(boot_us(), wall_ms(), process_->log->syncs(), full_);
   process_->turning = false;
   surroundings_.checks->observed(number_, replica.summary(), surroundings_.queue->now());
   auto finished = std::exchange(process_->finished, {});
@@ -352,6 +368,12 @@ void Node::receive(raft::Message message) {
   post([this, message = std::move(message)]() mutable {
     surroundings_.checks->heard(number_, message);
     turn([&] { process_->replica->receive(std::move(message)); });
+  });
+}
+void Node::receive_rows(base::MemberId from, std::string rows) {
+  post([this, from, rows = std::move(rows)] {
+    if (process_->observation == nullptr) return;
+    turn([&] { process_->observation->receive(from, rows, boot_us()); });
   });
 }
 void Node::link_up(base::MemberId peer) {
@@ -511,11 +533,25 @@ void Node::finish(std::uint64_t request, server::RequestOutcome outcome) {
   process_->finished.emplace_back(request, std::move(outcome));
 }
 
+void Node::judged(const health::Verdict& verdict, bool stands) {
+  Journal& journal = *surroundings_.journal;
+  const std::string kind(health::name_of(verdict.kind));
+  journal.mix(
+      {8, number_, static_cast<std::uint64_t>(verdict.kind), verdict.subject.value, stands});
+  journal.count((stands ? "verdict " : "end of the verdict ") + kind);
+  if (journal.wants_lines()) {
+    journal.line("n" + std::to_string(number_) + (stands ? " finds n" : " no longer finds n") +
+                 std::to_string(verdict.subject.value - 1) + " " + kind + ": " + verdict.evidence);
+  }
+  if (stands) surroundings_.noted(number_, "verdict");
+}
+
 void Node::trace(const raft::TraceEvent& event) {
   Journal& journal = *surroundings_.journal;
   journal.mix({5, number_, static_cast<std::uint64_t>(event.kind), event.term.value,
                event.index.value, event.peer.value});
   journal.count(raft::name_of(event.kind));
+  surroundings_.noted(number_, raft::name_of(event.kind));
   if (journal.wants_lines()) {
     journal.line("n" + std::to_string(number_) + " " + raft::to_string(event));
   }

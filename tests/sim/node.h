@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
@@ -18,6 +19,7 @@
 #include "tests/sim/event_queue.h"
 #include "tests/sim/journal.h"
 #include "tests/sim/log_disk.h"
+#include "tests/sim/observation.h"
 #include "tests/sim/options.h"
 #include "tests/sim/snapshot_worker.h"
 
@@ -42,6 +44,9 @@ struct NodeSurroundings {
   Journal* journal = nullptr;
   Checks* checks = nullptr;
   std::function<void(raft::Message)> send;
+  std::function<void(base::MemberId to, const std::string& rows)> send_rows;
+  /// For whoever watches: what it traced, or "verdict".
+  std::function<void(std::size_t node, std::string_view what)> noted;
   /// The process ended by itself.
   std::function<void(std::size_t node)> ended;
 };
@@ -92,6 +97,7 @@ class Node : private server::Transport, private server::ClientPort, private serv
 
   // From the network.
   void receive(raft::Message message);
+  void receive_rows(base::MemberId from, std::string rows);
   void link_up(base::MemberId peer);
   void link_down(base::MemberId peer);
 
@@ -106,6 +112,8 @@ class Node : private server::Transport, private server::ClientPort, private serv
   // Faults.
   void pause();
   void resume();
+  /// Its disk has less room than the reserve.
+  void set_full(bool full) { full_ = full; }
   void set_clock_offset(std::int64_t offset_ms) { clock_offset_ms_ = offset_ms; }
   /// Both clocks gain so much from now on, in millionths of the time. In (-1'000'000, 1'000'000].
   void set_clock_rate(std::int64_t gain_ppm);
@@ -116,6 +124,7 @@ class Node : private server::Transport, private server::ClientPort, private serv
 
  private:
   struct Process;
+  static constexpr std::uint64_t kBootUs = 1'000'000;  // on its clock, when the run begins
 
   raft::Options core_options(base::Opening opening);
   void make_process(std::unique_ptr<storage::MemoryLog> log,
@@ -127,12 +136,16 @@ class Node : private server::Transport, private server::ClientPort, private serv
   void turn(Work work);
   /// At once, or once a pause ends.
   void post(std::function<void()> work);
+  void observe_others();
+  void judged(const health::Verdict& verdict, bool stands);
   void tick();
   void end_later(Time delay, bool orderly);
   void end_process();
   void count_crash(const raft::CoreStatus& core);
   /// On the node's own clock, which may run fast or slow. Never goes back.
   Time local_now() const;
+  std::uint64_t boot_us() const { return kBootUs + local_now(); }
+  std::uint64_t wall_ms() const;
   std::uint64_t take_in(Answer answer);
   Answer count_answer();
 
@@ -158,6 +171,7 @@ class Node : private server::Transport, private server::ClientPort, private serv
   Time clock_set_at_ = 0;      // when that was set
   Time clock_shown_then_ = 0;  // by the node's own clock
   bool paused_ = false;
+  bool full_ = false;
   base::Index last_configuration_index_;  // as of the last end
   bool lost_state_ = false;
   std::unique_ptr<Process> process_;

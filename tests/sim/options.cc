@@ -57,6 +57,7 @@ Options draw_options(std::uint64_t seed, std::size_t nodes, Length length) {
     options.raft.election_ticks = static_cast<std::uint32_t>(random.between(7, 15));
     options.raft.check_quorum_ticks = 2 * options.raft.election_ticks;
   }
+  options.observers = base::Random(seed ^ 0x6f62736572766572u).chance(2);
   // Then it is the followers who must notice.
   if (random.chance(4)) options.raft.step_down_on_stall = false;
   return options;

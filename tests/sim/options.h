@@ -91,6 +91,8 @@ struct Options {
   Mistakes mistakes;
   /// Off: the checks know only what was committed and told to clients.
   bool look_into_disks = true;
+  /// Members observe each other, and a slow leader hands over.
+  bool observers = true;
 
   bool is_live(Fault fault) const { return live[static_cast<std::size_t>(fault)]; }
   void set(Fault fault, bool on = true) { live[static_cast<std::size_t>(fault)] = on; }

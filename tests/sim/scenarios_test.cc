@@ -6,27 +6,12 @@
 #include <string>
 
 #include "tests/sim/effort.h"
-#include "tests/sim/simulation.h"
+#include "tests/sim/scenario.h"
 
 namespace sim {
 namespace {
 
 constexpr Time kBound = 1500 * kMillisecond;
-
-/// The longest time in [from, to] during which no write that was invoked in it returned.
-Time longest_gap(const History& history, Time from, Time to) {
-  std::vector<Time> returns{from, to};
-  for (const Operation& operation : history) {
-    if (!operation.writes() || operation.invoked < from || operation.returned > to) continue;
-    returns.push_back(operation.returned);
-  }
-  std::sort(returns.begin(), returns.end());
-  Time longest = 0;
-  for (std::size_t i = 1; i < returns.size(); ++i) {
-    longest = std::max(longest, returns[i] - returns[i - 1]);
-  }
-  return longest;
-}
 
 struct Reactions {
   bool step_down = true;

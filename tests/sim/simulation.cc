@@ -12,6 +12,7 @@ namespace sim {
 namespace {
 
 constexpr Time kStep = 20 * kMillisecond;
+constexpr std::size_t kKeysARead = 500;
 /// Between an operator's requests to take members back.
 constexpr Time kAsk = 250 * kMillisecond;
 
@@ -116,9 +117,20 @@ void Simulation::read_everything() {
   for (const Operation& operation : workload_.history) {
     if (operation.verb != Verb::kRange) keys.insert(operation.key);
   }
+  // A reply has a limit.
+  std::vector<std::string> part;
+  for (const std::string& key : keys) {
+    part.push_back(key);
+    if (part.size() < kKeysARead && key != *keys.rbegin()) continue;
+    read_part(std::exchange(part, {}));
+    if (journal_.violation()) return;
+  }
+}
+
+void Simulation::read_part(const std::vector<std::string>& keys) {
   Client reader(workload_, 0);
   bool done = false;
-  reader.read_everything({keys.begin(), keys.end()}, [&done] { done = true; });
+  reader.read_everything(keys, [&done] { done = true; });
   const Time end = now() + options_.write_bound;
   while (!journal_.violation() && !done && now() < end) {
     run_until(std::max(now() + kStep, queue_.next_at()));

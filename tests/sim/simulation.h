@@ -40,6 +40,7 @@ class Simulation {
   Time first_write_after(Time time) const;
 
   Cluster& cluster() { return cluster_; }
+  EventQueue& queue() { return queue_; }
   Journal& journal() { return journal_; }
   /// What the faults are to be.
   const std::vector<PlannedFault>& planned() const { return nemesis_.planned(); }
@@ -50,6 +51,7 @@ class Simulation {
  private:
   bool converged();
   void read_everything();
+  void read_part(const std::vector<std::string>& keys);
   void check_history();
   void check_each_key(const std::vector<bool>& happened);
 

@@ -107,8 +107,8 @@ void Client::read_everything(const std::vector<std::string>& keys, std::function
   operation.client = id_;
   operation.invoked = workload_.queue.now();
   operation.verb = Verb::kRange;
-  operation.key = "k";
-  operation.end = "l";
+  operation.key = keys.front();
+  operation.end = keys.back() + '\0';
   keys_ = keys;
   transaction_ = transaction_of(operation);
   current_ = workload_.history.size();

@@ -48,7 +48,8 @@ class Client {
   Client(Workload& workload, std::uint64_t id);
 
   void begin();
-  /// Reads everything, by itself, whether the workload stops or not; `done` once it is answered.
+  /// Reads these keys, which are sorted, and all between them, by itself, whether the workload
+  /// stops or not; `done` once it is answered.
   void read_everything(const std::vector<std::string>& keys, std::function<void()> done);
 
  private:
