@@ -40,15 +40,22 @@ std::vector<FaultPlane::Kind> FaultPlane::kinds_of_volumes(storage::StorageFault
                 .usual = 100,
                 .high = 60'000};
   };
-  return {
-      volume("hang-log-sync", "syncs of the log do not return", storage.log.hang_sync),
-      slow("slow-log-sync", "each sync of the log takes longer", storage.log.slow_sync),
-      volume("fail-log-sync", "syncs of the log fail with EIO", storage.log.fail_sync),
-      volume("fail-log-write", "writes to the log fail with EIO", storage.log.fail_write),
-      volume("hang-state-sync", "syncs of the state do not return", storage.state.hang_sync),
-      slow("slow-state-sync", "each sync of the state takes longer", storage.state.slow_sync),
-      volume("fail-state-sync", "syncs of the state fail with EIO", storage.state.fail_sync),
-      volume("fail-state-write", "writes to the state fail with EIO", storage.state.fail_write)};
+  return {volume("hang-log-sync", "syncs of the log do not return", storage.log.hang_sync),
+          slow("slow-log-sync", "each sync of the log takes longer", storage.log.slow_sync),
+          volume("fail-log-sync", "syncs of the log fail with EIO", storage.log.fail_sync),
+          volume("fail-log-write", "writes to the log fail with EIO", storage.log.fail_write),
+          volume("lose-log-unsynced", "a kill loses what the log has not synced",
+                 storage.log.lose_unsynced),
+          volume("tear-log-sync", "the next sync of the log ends the process half-way",
+                 storage.log.tear_sync),
+          volume("hang-state-sync", "syncs of the state do not return", storage.state.hang_sync),
+          slow("slow-state-sync", "each sync of the state takes longer", storage.state.slow_sync),
+          volume("fail-state-sync", "syncs of the state fail with EIO", storage.state.fail_sync),
+          volume("fail-state-write", "writes to the state fail with EIO", storage.state.fail_write),
+          volume("lose-state-unsynced", "a kill loses what the state has not synced",
+                 storage.state.lose_unsynced),
+          volume("tear-state-sync", "the next sync of the state ends the process half-way",
+                 storage.state.tear_sync)};
 }
 
 std::vector<FaultPlane::Kind> FaultPlane::kinds_of_links() {

@@ -19,7 +19,8 @@ struct JournalEvent {
   std::string detail;  // why, in plain words
 };
 
-/// Invariant: at most kMost events, none older than kKeptMs when it was added.
+/// Invariant: at most kMost events, none older than kKeptMs when it was added. The oldest verdicts
+/// make room, then the oldest of the others.
 class Journal {
  public:
   static constexpr std::size_t kMost = 1024;

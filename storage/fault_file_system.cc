@@ -1,5 +1,8 @@
 #include "storage/fault_file_system.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 #include <cstring>
 #include <string>
 #include <utility>
@@ -16,6 +19,8 @@ IOStatus to_io_status(int error_number) {
   return IOStatus::IOError("injected", std::strerror(error_number));
 }
 
+/// Invariant: what is held comes before whatever is written next, and is in the file once a sync or
+/// a close has returned.
 class FaultWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   FaultWritableFile(std::unique_ptr<rocksdb::FSWritableFile>&& file, VolumeFaults* faults)
@@ -24,25 +29,65 @@ class FaultWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   IODebugContext* debug) override {
     const IOStatus fault = to_io_status(before_write(faults_));
-    return fault.ok() ? FSWritableFileOwnerWrapper::Append(data, options, debug) : fault;
+    if (!fault.ok()) return fault;
+    if (holds(data)) return IOStatus::OK();
+    const IOStatus before = write_held(held_.size(), options, debug);
+    return before.ok() ? FSWritableFileOwnerWrapper::Append(data, options, debug) : before;
   }
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   const rocksdb::DataVerificationInfo& verification,
                   IODebugContext* debug) override {
     const IOStatus fault = to_io_status(before_write(faults_));
-    return fault.ok() ? FSWritableFileOwnerWrapper::Append(data, options, verification, debug)
-                      : fault;
+    if (!fault.ok()) return fault;
+    if (holds(data)) return IOStatus::OK();
+    const IOStatus before = write_held(held_.size(), options, debug);
+    return before.ok() ? FSWritableFileOwnerWrapper::Append(data, options, verification, debug)
+                       : before;
   }
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
-    const IOStatus fault = to_io_status(before_sync(faults_));
-    return fault.ok() ? FSWritableFileOwnerWrapper::Sync(options, debug) : fault;
+    IOStatus status = to_io_status(before_sync(faults_));
+    if (status.ok()) status = write_before_sync(options, debug);
+    return status.ok() ? FSWritableFileOwnerWrapper::Sync(options, debug) : status;
   }
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
-    const IOStatus fault = to_io_status(before_sync(faults_));
-    return fault.ok() ? FSWritableFileOwnerWrapper::Fsync(options, debug) : fault;
+    IOStatus status = to_io_status(before_sync(faults_));
+    if (status.ok()) status = write_before_sync(options, debug);
+    return status.ok() ? FSWritableFileOwnerWrapper::Fsync(options, debug) : status;
+  }
+  IOStatus Close(const IOOptions& options, IODebugContext* debug) override {
+    const IOStatus before = write_held(held_.size(), options, debug);
+    const IOStatus status = FSWritableFileOwnerWrapper::Close(options, debug);
+    return before.ok() ? status : before;
   }
 
  private:
+  bool holds(const rocksdb::Slice& data) {
+    if (faults_ == nullptr || !faults_->holds_writes()) return false;
+    if (faults_->lose_unsynced.on()) faults_->lose_unsynced.hit();
+    held_.append(data.data(), data.size());
+    return true;
+  }
+
+  IOStatus write_held(std::size_t bytes, const IOOptions& options, IODebugContext* debug) {
+    if (held_.empty()) return IOStatus::OK();
+    const IOStatus status =
+        FSWritableFileOwnerWrapper::Append(rocksdb::Slice(held_.data(), bytes), options, debug);
+    held_.erase(0, bytes);
+    return status;
+  }
+
+  IOStatus write_before_sync(const IOOptions& options, IODebugContext* debug) {
+    if (held_.size() < 2 || !faults_->tear_sync.on()) {
+      return write_held(held_.size(), options, debug);
+    }
+    faults_->tear_sync.hit();
+    (void)write_held(held_.size() / 2, options, debug);
+    (void)FSWritableFileOwnerWrapper::Flush(options, debug);
+    (void)kill(getpid(), SIGKILL);
+    return IOStatus::IOError("injected", "the process ends");
+  }
+
+  std::string held_;
   VolumeFaults* const faults_;
 };
 

@@ -12,6 +12,13 @@ struct VolumeFaults {
   base::FaultSwitch slow_sync;   // each sync takes so many milliseconds longer
   base::FaultSwitch fail_sync;   // syncs fail with EIO, and nothing is synced
   base::FaultSwitch fail_write;  // writes fail with EIO, and nothing is written
+  /// What is written reaches the file only with its next sync: the end of the process loses the
+  /// rest, as a power cut does.
+  base::FaultSwitch lose_unsynced;
+  /// The same, and the next sync ends the process, by SIGKILL, with half of it in the file.
+  base::FaultSwitch tear_sync;
+
+  bool holds_writes() const { return lose_unsynced.on() || tear_sync.on(); }
 };
 
 /// The log and the state, each as if on a volume of its own.

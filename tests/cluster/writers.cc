@@ -160,6 +160,12 @@ std::uint64_t Writers::longest_gap_ms(std::uint64_t since_ms, std::uint64_t unti
     if (later >= since_ms && later < until_ms)
       longest = std::max(longest, later - acknowledged_at_ms_[i - 1]);
   }
+  // Nothing at all, from some time in it to its end.
+  std::uint64_t last_ms = since_ms;
+  for (const std::uint64_t at_ms : acknowledged_at_ms_) {
+    if (at_ms < until_ms) last_ms = std::max(last_ms, at_ms);
+  }
+  if (until_ms != ~0ULL) longest = std::max(longest, until_ms - last_ms);
   return longest;
 }
 

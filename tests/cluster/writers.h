@@ -55,7 +55,8 @@ class Writers {
   const History& history() const { return history_; }
   /// Requires: stopped.
   const Registers& registers() const { return registers_; }
-  /// The longest time between two acknowledgements, of which the later came in [since, until).
+  /// The longest time between two acknowledgements, of which the later came in [since, until), or
+  /// from the last in it to its end, if that is given.
   /// Requires: stopped.
   std::uint64_t longest_gap_ms(std::uint64_t since_ms, std::uint64_t until_ms = ~0ULL) const;
 

@@ -2,9 +2,13 @@
 #include "storage/fault_file_system.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <string>
 #include <thread>
@@ -140,6 +144,66 @@ TEST(VolumeFaults, TheStateHasItsOwn) {
   EXPECT_FALSE(engine.value()->flush().is_ok());
   EXPECT_GE(faults.fail_write.hits(), 1u);
   faults.fail_write.clear();
+}
+
+// ---- What was not synced ----
+
+/// One file, written through the faults.
+class UnsyncedFile : public testing::Test {
+ protected:
+  UnsyncedFile()
+      : system_(storage::make_fault_file_system(rocksdb::FileSystem::Default(), &faults_)) {
+    EXPECT_TRUE(system_->NewWritableFile(path_, {}, &file_, nullptr).ok());
+  }
+  ~UnsyncedFile() override { std::filesystem::remove(path_); }
+  void append(const std::string& data) {
+    EXPECT_TRUE(file_->Append(data, {}, nullptr).ok());
+    EXPECT_TRUE(file_->Flush({}, nullptr).ok());
+  }
+  bool sync() { return file_->Sync({}, nullptr).ok(); }
+  std::string content() const {
+    std::ifstream file(path_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+
+  storage::VolumeFaults faults_;
+  const std::string path_ = testing::TempDir() + "unsynced-" + std::to_string(getpid());
+  std::shared_ptr<rocksdb::FileSystem> system_;
+  std::unique_ptr<rocksdb::FSWritableFile> file_;
+};
+
+TEST_F(UnsyncedFile, IsOnlyInTheProcessUntilItsSync) {
+  append("before, ");
+  EXPECT_EQ(content(), "before, ") << "written, as without faults";
+  faults_.lose_unsynced.set(0, kForever);
+  append("held, ");
+  append("too, ");
+  EXPECT_EQ(content(), "before, ");
+  EXPECT_EQ(faults_.lose_unsynced.hits(), 2u);
+  EXPECT_TRUE(sync());
+  EXPECT_EQ(content(), "before, held, too, ");
+  append("again, ");
+  faults_.lose_unsynced.clear();
+  append("after");
+  EXPECT_EQ(content(), "before, held, too, again, after") << "in their order";
+}
+
+TEST_F(UnsyncedFile, IsWrittenByAClose) {
+  faults_.lose_unsynced.set(0, kForever);
+  append("held");
+  EXPECT_TRUE(file_->Close({}, nullptr).ok());
+  EXPECT_EQ(content(), "held");
+}
+
+TEST_F(UnsyncedFile, IsTornByTheSyncThatEndsTheProcess) {
+  EXPECT_EXIT(
+      {
+        faults_.tear_sync.set(0, kForever);
+        append("0123456789");
+        (void)sync();
+      },
+      testing::KilledBySignal(SIGKILL), "");
+  EXPECT_EQ(content(), "01234");
 }
 
 }  // namespace
