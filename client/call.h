@@ -30,6 +30,7 @@ struct Call {
   std::string to;       // kMoveLeader
   std::size_t size_bytes = 0;
   std::uint64_t id = 0;
+  std::uint64_t trace = 0;  // for people, the same for all attempts
   std::uint64_t started_ms = 0;
   std::uint64_t deadline_ms = 0;
   kj::Own<kj::PromiseFulfiller<Outcome>> fulfiller;

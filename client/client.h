@@ -80,6 +80,10 @@ kj::Promise<base::Result<MemberStatus>> status(net::Loop& loop, std::string endp
 /// Errors: as status().
 kj::Promise<base::Result<std::string>> health(net::Loop& loop, std::string endpoint,
                                               std::uint32_t timeout_ms);
+/// The newest calls that were slow or failed at the member, and where they waited, as one JSON
+/// document (server/request_traces.h). Errors: as status().
+kj::Promise<base::Result<std::string>> traces(net::Loop& loop, std::string endpoint,
+                                              std::uint32_t timeout_ms);
 /// Sets, clears or lists faults at one member. Returns all of the member's faults. Errors: as
 /// status(), kFaultsNotAllowed, kInvalidArgument (unknown fault or parameter).
 kj::Promise<base::Result<std::vector<Fault>>> fault(net::Loop& loop, std::string endpoint,

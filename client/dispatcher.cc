@@ -49,6 +49,7 @@ kj::Promise<Outcome> Dispatcher::submit(CallPtr call) {
     return kj::mv(paf.promise);
   }
   call->id = ++last_id_;
+  call->trace = random_.next() | 1;
   call->size_bytes = weight(call->transaction);
   call->started_ms = now_ms();
   call->deadline_ms = call->started_ms + options_.timeout_ms + 1;  // now_ms() rounds down
@@ -228,6 +229,7 @@ void Dispatcher::send(Channel& channel, std::vector<CallPtr> calls) {
     call.attempt = attempt->id;
     // Of a call of an earlier session nothing may be acknowledged: that session's state is gone.
     const bool current = sequences_ != nullptr && call.session == session_;
+    list[i].setTrace(call.trace);
     write_call(call, current ? sequences_->acknowledged_below() : 0, list[i]);
   }
   std::weak_ptr<Channel> weak = channels_.at(channel.address());

@@ -66,6 +66,16 @@ kj::Promise<base::Result<std::string>> health(net::Loop& loop, std::string endpo
   });
 }
 
+kj::Promise<base::Result<std::string>> traces(net::Loop& loop, std::string endpoint,
+                                              std::uint32_t timeout_ms) {
+  return ask<std::string>(loop, endpoint, timeout_ms, [](schema::Holdfast::Client& member) {
+    return member.tracesRequest().send().then(
+        [](capnp::Response<schema::Holdfast::TracesResults>&& reply) -> base::Result<std::string> {
+          return std::string(reply.getJson().cStr());
+        });
+  });
+}
+
 kj::Promise<base::Result<std::vector<Fault>>> fault(net::Loop& loop, std::string endpoint,
                                                     FaultChange change, std::uint32_t timeout_ms) {
   using Faults = std::vector<Fault>;

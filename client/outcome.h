@@ -57,7 +57,8 @@ struct Outcome {
   std::vector<Member> members;  // of a membership call
   kv::TransactionResult result;
   Header header;
-  bool repeated = false;  // an earlier attempt of the same call had been applied
+  bool repeated = false;    // an earlier attempt of the same call had been applied
+  std::uint64_t trace = 0;  // members keep it by this id if it was slow or failed; 0: never sent
 };
 
 enum class Consistency : std::uint8_t { kLinearizable, kSerializable };

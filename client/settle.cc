@@ -196,6 +196,7 @@ void Dispatcher::finish(const CallPtr& call, Outcome outcome) {
   calls_.erase(call->id);
   if (call->kind == Call::Kind::kWrite && call->session && call->session == session_)
     sequences_->finished(call->sequence);
+  outcome.trace = call->trace;
   call->fulfiller->fulfill(kj::mv(outcome));
 }
 

@@ -29,6 +29,9 @@ Output Core::step(Input input) {
   return impl_->step(std::move(input));
 }
 
+Index Core::match(MemberId peer) const {
+  return impl_->match(peer);
+}
 CoreSummary Core::summary() const {
   return impl_->summary();
 }

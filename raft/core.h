@@ -304,6 +304,8 @@ class Core {
   Output step(Input input);
   /// Cheap: no allocation.
   CoreSummary summary() const;
+  /// What the peer has acknowledged, as far as this leader knows; zero elsewhere.
+  Index match(MemberId peer) const;
   CoreStatus status() const;
   /// Term and hash of the entry at `index`; nullopt unless first <= index <= last.
   std::optional<EntryMeta> meta_at(Index index) const;

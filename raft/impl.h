@@ -127,6 +127,7 @@ class Core::Impl {
   Impl(Options options, Recovered recovered);
   Output step(Input input);
   CoreSummary summary() const;
+  Index match(MemberId peer) const;
   CoreStatus status() const;
   std::optional<EntryMeta> meta_at(Index index) const;
 

@@ -50,6 +50,12 @@ CoreSummary Core::Impl::summary() const {
   return summary;
 }
 
+Index Core::Impl::match(MemberId peer) const {
+  const Leader* lead = leader();
+  const auto at = lead == nullptr ? decltype(lead->progress.end()){} : lead->progress.find(peer);
+  return lead == nullptr || at == lead->progress.end() ? Index() : at->second.match();
+}
+
 CoreStatus Core::Impl::status() const {
   CoreStatus status;
   static_cast<CoreSummary&>(status) = summary();

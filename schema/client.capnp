@@ -26,6 +26,10 @@ interface Holdfast {
   health @4 () -> (json :Text);
   # Local: needs no quorum and no disk. What /health?verbose says, as JSON: checks, verdicts, what
   # every member sees of every other, and what was decided in the last hour, and why.
+
+  traces @5 () -> (json :Text);
+  # Local. The newest calls that were slow or failed here, and where each waited
+  # (server/request_traces.h).
 }
 
 interface Snapshot {
@@ -35,6 +39,7 @@ interface Snapshot {
 }
 
 struct Call {
+  trace @6 :UInt64;  # chosen by the client, the same for all attempts, to be found again; 0: none
   union {
     openSession @0 :Void;
     closeSession @1 :UInt64;

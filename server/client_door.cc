@@ -22,7 +22,9 @@ struct ClientDoor::Submission {
   std::shared_ptr<std::size_t> in_flight;  // calls of the connection
   std::vector<std::optional<RequestOutcome>> outcomes;
   std::vector<bool> writes;  // whether the call can take effect
-  std::size_t open = 0;      // calls without an outcome
+  std::vector<std::uint64_t> traces;
+  std::uint64_t began_us = 0;
+  std::size_t open = 0;  // calls without an outcome
 };
 
 /// The capability of one connection: it only knows how much the connection has in flight.
@@ -55,6 +57,10 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
     context.getResults().setJson(health_page(door_.view_, query));
     return kj::READY_NOW;
   }
+  kj::Promise<void> traces(TracesContext context) override {
+    context.getResults().setJson(door_.traces_.json());
+    return kj::READY_NOW;
+  }
   kj::Promise<void> snapshot(SnapshotContext context) override {
     return door_.exports_.open(context);
   }
@@ -71,7 +77,8 @@ ClientDoor::ClientDoor(ClientDoorOptions options, NodeView view, std::string htt
       http_address_(std::move(http_address)),
       send_(std::move(send)),
       counters_(counters),
-      exports_(view_, std::move(post)) {}
+      exports_(view_, std::move(post)),
+      traces_(view_) {}
 ClientDoor::~ClientDoor() = default;
 
 schema::Holdfast::Client ClientDoor::connect() {
@@ -89,7 +96,7 @@ kj::Promise<void> ClientDoor::submit(Context context, std::shared_ptr<std::size_
   const std::uint64_t number = next_number_++;
   auto paf = kj::newPromiseAndFulfiller<void>();
   auto submission = std::make_unique<Submission>(
-      Submission{context, kj::mv(paf.fulfiller), in_flight, {}, {}, calls.size()});
+      Submission{context, kj::mv(paf.fulfiller), in_flight, {}, {}, {}, boot_us(), calls.size()});
   submission->outcomes.resize(calls.size());
   submission->writes.resize(calls.size(), false);
   counters_.calls += calls.size();
@@ -99,6 +106,7 @@ kj::Promise<void> ClientDoor::submit(Context context, std::shared_ptr<std::size_
   std::vector<ClientRequest> requests;
   std::size_t size_bytes = 0;
   for (unsigned i = 0; i < calls.size(); ++i) {
+    submission->traces.push_back(calls[i].getTrace());
     auto request = overloaded ? Status(Code::kOverloaded, "too many calls of this connection")
                               : understand(calls[i], number * kMaxCalls + i, &size_bytes);
     if (!request) {
@@ -210,6 +218,13 @@ void ClientDoor::refuse(Submission& submission, std::size_t call, Status status)
 
 void ClientDoor::settle(Submission& submission, std::size_t call, RequestOutcome outcome) {
   CHECK(!submission.outcomes[call].has_value(), "one outcome a call");
+  traces_.ended({.trace = submission.traces[call],
+                 .kind = submission.writes[call] ? "write" : "read",
+                 .began_us = submission.began_us,
+                 .ended_us = boot_us(),
+                 .status = outcome.status,
+                 .term = outcome.header.term,
+                 .index = outcome.index});
   submission.outcomes[call] = std::move(outcome);
   --submission.open;
   --*submission.in_flight;

@@ -14,6 +14,7 @@
 #include "schema/client.capnp.h"
 #include "server/events.h"
 #include "server/node_view.h"
+#include "server/request_traces.h"
 #include "server/snapshot_exports.h"
 
 namespace server {
@@ -74,6 +75,7 @@ class ClientDoor {
   const Send send_;
   DoorCounters& counters_;
   SnapshotExports exports_;
+  RequestTraces traces_;
   std::uint64_t next_number_ = 1;
   std::unordered_map<std::uint64_t, std::unique_ptr<Submission>> submissions_;
   std::multimap<std::uint64_t, std::uint64_t> deadlines_;  // milliseconds -> number

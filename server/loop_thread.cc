@@ -107,6 +107,7 @@ class LoopThread::Turn : private LogPort,
     work();
     replica_.pump();
     read_chunks(now);
+    note_timelines();
     const bool due = observer_.advance(now_us_) && links_ != nullptr;
     if (due || changed_ || now >= next_publish_ms_) {
       next_publish_ms_ = now + kPublishEveryMs;
@@ -115,6 +116,15 @@ class LoopThread::Turn : private LogPort,
     }
     if (!answers_.empty()) peers_.answer(std::exchange(answers_, {}));
     turning_ = false;
+  }
+
+  void note_timelines() {
+    const raft::CoreSummary core = replica_.summary();
+    Timelines::Matches matches;
+    if (core.role == raft::Role::kLeader) {
+      for (const auto& peer : dialled_) matches.emplace_back(peer.id, replica_.match(peer.id));
+    }
+    peers_.timelines->note(now_us_, core, matches);
   }
 
   void observe(const raft::CoreStatus& core) {

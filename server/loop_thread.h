@@ -25,6 +25,7 @@
 #include "server/space_probe.h"
 #include "server/stamps.h"
 #include "server/status_board.h"
+#include "server/timelines.h"
 #include "storage/log_store.h"
 
 namespace server {
@@ -53,6 +54,7 @@ struct LoopPeers {
   ProcessFaults* faults = nullptr;
   const SpaceProbe* space = nullptr;
   const DurationHistogram* append_duration = nullptr;  // of the log thread
+  Timelines* timelines = nullptr;
   /// The answers of one turn; called on the loop thread, must not block.
   std::function<void(std::vector<ClientAnswer>)> answer;
 };

@@ -111,6 +111,7 @@ class Node::Impl {
   StatusBoard board_;
   DurationHistogram append_duration_;
   Journal journal_;
+  Timelines timelines_;
   SpaceProbe space_;
   ProbeBoard probes_;
   Watchdog watchdog_;
@@ -172,6 +173,7 @@ NodeView Node::Impl::view() {
   view.probe.timeout_ms *= config_.time_scale;
   view.faults = &faults_;
   view.append_duration = &append_duration_;
+  view.timelines = &timelines_;
   view.sessions = [this] { return apply_.sessions(); };
   view.apply = &apply_;
   view.disk = &disk_;
@@ -193,6 +195,7 @@ LoopPeers Node::Impl::loop_peers() {
   peers.space = &space_;
   peers.readiness = readiness_options(config_);
   peers.append_duration = &append_duration_;
+  peers.timelines = &timelines_;
   peers.answer = [this](std::vector<ClientAnswer> answers) { door_.answer(std::move(answers)); };
   return peers;
 }

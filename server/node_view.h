@@ -16,6 +16,7 @@
 #include "server/space_probe.h"
 #include "server/stamps.h"
 #include "server/status_board.h"
+#include "server/timelines.h"
 #include "storage/log_store.h"
 
 namespace server {
@@ -34,6 +35,7 @@ struct NodeView {
   const SpaceProbe* space = nullptr;
   FaultPlane* faults = nullptr;
   const DurationHistogram* append_duration = nullptr;
+  const Timelines* timelines = nullptr;
   std::function<std::uint64_t()> sessions;
   ApplyThread* apply = nullptr;  // only what any thread may call
   DiskThread* disk = nullptr;    // likewise

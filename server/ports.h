@@ -89,6 +89,7 @@ struct RequestOutcome {
   kv::Reply reply;               // of a command
   kv::TransactionResult result;  // of a read
   Header header;
+  base::Index index;      // of the entry that a command became; zero: none yet, or a read
   base::MemberId leader;  // a hint for kNotLeader, kLeadershipLost; zero: none known
   std::shared_ptr<const raft::Configuration> members;  // of a membership request
 };

@@ -390,6 +390,9 @@ void Replica::yield_leadership(base::MemberId to, std::string reason) {
 void Replica::drain() {
   impl_->drain();
 }
+base::Index Replica::match(base::MemberId peer) const {
+  return impl_->match(peer);
+}
 raft::CoreSummary Replica::summary() const {
   return impl_->summary();
 }

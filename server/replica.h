@@ -116,6 +116,8 @@ class Replica {
   void drain();
   /// Cheap: no allocation.
   raft::CoreSummary summary() const;
+  /// What the peer has acknowledged to this leader; zero elsewhere.
+  base::Index match(base::MemberId peer) const;
   ReplicaStatus status() const;
 
  private:

@@ -41,6 +41,7 @@ class Replica::Impl {
   void yield_leadership(base::MemberId to, std::string reason);
   void drain();
   raft::CoreSummary summary() const { return core_.summary(); }
+  base::Index match(base::MemberId peer) const { return core_.match(peer); }
   ReplicaStatus status() const;
 
  private:

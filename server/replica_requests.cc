@@ -161,6 +161,7 @@ void Replica::Impl::finish(Request request, RequestOutcome outcome) {
   const Kind kind = at->second.kind;
   if (failed && kind == Kind::kWrite && at->second.stage != Stage::kQueued) ++failed_proposals_;
   if (failed && kind == Kind::kRead) ++failed_reads_;
+  outcome.index = at->second.index;
   pending_bytes_ -= at->second.bytes;
   pending_.erase(at);
   ports_.clients->finish(request, std::move(outcome));

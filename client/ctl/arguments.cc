@@ -88,6 +88,12 @@ void add_cluster_verbs(CLI::App& app, Raw& raw, Arguments& to) {
       ->callback([&to] { to.verb = Verb::kMatrix; });
   app.add_subcommand("why", "each change of leader and verdict of the last hour, and its evidence")
       ->callback([&to] { to.verb = Verb::kWhy; });
+  auto* trace =
+      app.add_subcommand("trace", "requests that were slow or failed, and where they waited");
+  trace->add_option("TRACE", to.trace.trace, "one of them, by the first digits of its id");
+  trace->add_option("--chrome", to.trace.chrome,
+                    "write them to this file (-: stdout) for chrome://tracing or ui.perfetto.dev");
+  trace->callback([&to] { to.verb = Verb::kTrace; });
 
   auto* fault = app.add_subcommand("fault", "inject a fault into one member, list or clear them");
   fault->add_option("WORDS", raw.fault_words,

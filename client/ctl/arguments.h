@@ -118,6 +118,7 @@ enum class Verb : std::uint8_t {
   kHealth,
   kMatrix,
   kWhy,
+  kTrace,
   kMember,
   kMoveLeader,
   kFault,
@@ -130,6 +131,11 @@ enum class Verb : std::uint8_t {
 struct MemberArguments {
   MemberChange change;
   bool wait = false;  // until the new member votes
+};
+
+struct TraceArguments {
+  std::string trace;   // the first digits of its id; empty: all
+  std::string chrome;  // a file for a trace viewer; "-": stdout; empty: none
 };
 
 struct SnapshotArguments {
@@ -148,6 +154,7 @@ struct Arguments {
   FaultChange fault;
   std::string health_of;  // a member's name or number; empty: all
   BenchArguments bench;
+  TraceArguments trace;
   SnapshotArguments snapshot;
   /// What holdfastd is to do with files and directories, in its words: kOffline.
   std::vector<std::string> offline;

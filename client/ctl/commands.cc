@@ -57,6 +57,18 @@ int fail(const std::string& what, const base::Status& status, Format format) {
   return print(stderr, failure(what, status, format), base::traits(status.code()).exit_code);
 }
 
+int fail(const std::string& what, const Outcome& outcome, Format format) {
+  const int exit_code = fail(what, outcome.status, format);
+  // A call that never reached a member has left nothing anywhere.
+  const base::Code code = outcome.status.code();
+  const bool sent = base::traits(code).applied == base::Applied::kUnknown ||
+                    code == base::Code::kTimeoutBeforeSend;
+  if (format == Format::kJson || outcome.trace == 0 || !sent) return exit_code;
+  const std::string trace = base::to_hex(outcome.trace);
+  return print(stderr, "trace " + trace + ": `holdfast trace " + trace + "` says where it waited\n",
+               exit_code);
+}
+
 int run_put(const Arguments& arguments) {
   const Format format = arguments.global.format;
   std::string value = arguments.put.value.value_or("-");
@@ -70,7 +82,7 @@ int run_put(const Arguments& arguments) {
   kv::Transaction transaction;
   transaction.then.push_back(kv::PutOperation{arguments.put.key, std::move(value), false});
   const Outcome outcome = session.value()->write(std::move(transaction));
-  if (!outcome.status.is_ok()) return fail("put", outcome.status, format);
+  if (!outcome.status.is_ok()) return fail("put", outcome, format);
   return print(stdout, format == Format::kJson ? json_of_put(outcome) : "OK\n", kExitOk);
 }
 
@@ -84,7 +96,7 @@ int run_get(const Arguments& arguments) {
       kv::RangeOperation{range_of(get.key, get.end, get.prefix, get.from_key), get.limit,
                          get.keys_only, get.count_only});
   const Outcome outcome = session.value()->read(std::move(transaction), get.consistency);
-  if (!outcome.status.is_ok()) return fail("get", outcome.status, format);
+  if (!outcome.status.is_ok()) return fail("get", outcome, format);
   const auto* range = only<kv::RangeResult>(outcome);
   if (range == nullptr) return malformed("get", format);
   const bool missing = !get.is_range() && !get.count_only && range->items.empty();
@@ -105,7 +117,7 @@ int run_del(const Arguments& arguments) {
   transaction.then.push_back(
       kv::DeleteOperation{range_of(del.key, del.end, del.prefix, del.from_key), false});
   const Outcome outcome = session.value()->write(std::move(transaction));
-  if (!outcome.status.is_ok()) return fail("del", outcome.status, format);
+  if (!outcome.status.is_ok()) return fail("del", outcome, format);
   const auto* deleted = only<kv::DeleteResult>(outcome);
   if (deleted == nullptr) return malformed("del", format);
   const bool missing = !del.is_range() && deleted->deleted == 0;
@@ -133,7 +145,7 @@ int run_txn(const Arguments& arguments) {
       kv::writes(transaction)
           ? session.value()->write(std::move(transaction))
           : session.value()->read(std::move(transaction), Consistency::kLinearizable);
-  if (!outcome.status.is_ok()) return fail("txn", outcome.status, format);
+  if (!outcome.status.is_ok()) return fail("txn", outcome, format);
   return print(
       stdout,
       format == Format::kJson ? json_of_txn(outcome) : simple_txn(outcome, arguments.global.hex),

@@ -19,5 +19,7 @@ int print(std::FILE* to, const std::string& text, int exit_code);
 
 /// Prints the failure of `what` to stderr and returns its exit code.
 int fail(const std::string& what, const base::Status& status, Format format);
+/// Of a call: it names its trace too.
+int fail(const std::string& what, const Outcome& outcome, Format format);
 
 }  // namespace client::ctl

@@ -124,7 +124,10 @@ std::string dump(const ordered_json& json) {
 
 }  // namespace
 
-std::vector<HealthAnswer> ask_health(const Global& global) {
+namespace {
+
+template <class Question>
+std::vector<HealthAnswer> ask_each(const Global& global, Question question) {
   net::Loop loop;
   const std::uint32_t timeout_ms = std::min(kMemberMs, global.client.timeout_ms);
   const ClusterStatus cluster = combine(ask_members(loop, global.client.endpoints, timeout_ms));
@@ -140,7 +143,7 @@ std::vector<HealthAnswer> ask_health(const Global& global) {
       promises.add(kj::READY_NOW);
       continue;
     }
-    promises.add(health(loop, row.endpoint, timeout_ms)
+    promises.add(question(loop, row.endpoint, timeout_ms)
                      .then([answers, i](base::Result<std::string>&& answer) {
                        HealthAnswer& one = (*answers)[i];
                        if (!answer.is_ok()) return void(one.error = answer.status().detail());
@@ -150,6 +153,16 @@ std::vector<HealthAnswer> ask_health(const Global& global) {
   }
   (void)loop.wait(kj::joinPromises(promises.finish()), timeout_ms + kMemberMs);
   return *answers;
+}
+
+}  // namespace
+
+std::vector<HealthAnswer> ask_health(const Global& global) {
+  return ask_each(global, health);
+}
+
+std::vector<HealthAnswer> ask_traces(const Global& global) {
+  return ask_each(global, traces);
 }
 
 std::string simple_health(const std::vector<HealthAnswer>& answers, const std::string& only) {

@@ -18,8 +18,10 @@ struct HealthAnswer {
   nlohmann::ordered_json document;
 };
 
-/// Every member's, also of members that the endpoints do not name.
+/// Every member's, also of members that the endpoints do not name: what it finds of itself and of
+/// the others, or the requests that it keeps (client::traces()).
 std::vector<HealthAnswer> ask_health(const Global& global);
+std::vector<HealthAnswer> ask_traces(const Global& global);
 
 /// Each member with its checks that fail, then the verdicts that stand and who found them. `only`:
 /// the one member that is meant, by name or number; empty: all.

@@ -14,6 +14,7 @@
 #include "client/ctl/playground/supervisor.h"
 #include "client/ctl/server_program.h"
 #include "client/ctl/snapshot.h"
+#include "client/ctl/trace.h"
 
 int main(int argc, char** argv) {
   using namespace client::ctl;
@@ -41,6 +42,8 @@ int main(int argc, char** argv) {
       return run_health(arguments);
     case Verb::kMatrix:
       return run_matrix(arguments);
+    case Verb::kTrace:
+      return client::ctl::run_trace(arguments);
     case Verb::kWhy:
       return run_why(arguments);
     case Verb::kMember:

@@ -170,16 +170,6 @@ class Story {
   std::map<std::string, std::vector<std::string>> withdrew_;
 };
 
-std::string time_of(std::uint64_t at_ms) {
-  const auto seconds = static_cast<std::time_t>(at_ms / 1000);
-  std::tm parts{};
-  localtime_r(&seconds, &parts);
-  char text[48];
-  const std::size_t length = std::strftime(text, sizeof text, "%H:%M:%S", &parts);
-  std::snprintf(text + length, sizeof text - length, ".%03u", static_cast<unsigned>(at_ms % 1000));
-  return text;
-}
-
 std::string duration(std::uint64_t ms) {
   return ms < 10'000 ? std::to_string(ms) + " ms" : std::to_string(ms / 1000) + " s";
 }
@@ -194,6 +184,16 @@ std::string sentence(const Happening& one) {
 }
 
 }  // namespace
+
+std::string time_of(std::uint64_t at_ms) {
+  const auto seconds = static_cast<std::time_t>(at_ms / 1000);
+  std::tm parts{};
+  localtime_r(&seconds, &parts);
+  char text[48];
+  const std::size_t length = std::strftime(text, sizeof text, "%H:%M:%S", &parts);
+  std::snprintf(text + length, sizeof text - length, ".%03u", static_cast<unsigned>(at_ms % 1000));
+  return text;
+}
 
 std::vector<Happening> story_of(const std::vector<HealthAnswer>& answers) {
   Story story;

@@ -23,6 +23,9 @@ struct Happening {
   std::uint64_t ended_ms = 0;        // of a verdict; 0: it stands
 };
 
+/// "23:08:47.646" in local time.
+std::string time_of(std::uint64_t at_ms);
+
 /// Oldest first.
 std::vector<Happening> story_of(const std::vector<HealthAnswer>& answers);
 std::string simple_why(const std::vector<Happening>& story);

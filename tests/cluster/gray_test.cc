@@ -187,5 +187,37 @@ TEST_F(Gray, AStoppedMemberIsDeadForTheOthersAndAccusesNobodyWhenItWakes) {
   }
 }
 
+/// Both followers' disks are slow, so each write waits for them, and says so afterwards.
+TEST_F(Gray, ASlowWriteSaysWhereItWaited) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (i == leader_) continue;
+    ASSERT_EQ(fault(i, {"slow-log-sync", "delay=250ms"}).exit_code, 0);
+  }
+  ASSERT_EQ(nodes_.holdfast({"put", "traced", "value"}).exit_code, 0);
+  bool seen = false;
+  for (const json& request : read({"trace"})) {
+    double own = -1, others = -1;
+    for (const json& span : request["spans"]) {
+      const double took_ms = span["took_us"].get<double>() / 1000;
+      if (span["name"] == "log sync") own = took_ms;
+      if (span["name"].get<std::string>().starts_with("n"))
+        others = others < 0 ? took_ms : std::min(others, took_ms);
+    }
+    if (request["kind"] != "write" || request["member"] != nodes_.name(leader_) || own < 0)
+      continue;
+    if (others < 0 || request["took_ms"] < 200) continue;
+    seen = true;
+    EXPECT_GE(others, 200) << request.dump();
+    EXPECT_LT(own, others) << request.dump();
+    break;
+  }
+  EXPECT_TRUE(seen);
+  const Ended chrome = nodes_.holdfast({"trace", "--chrome", "-"});
+  const json events = json::parse(chrome.out, nullptr, false);
+  ASSERT_TRUE(events.contains("traceEvents")) << chrome.out.substr(0, 300);
+  EXPECT_GE(events["traceEvents"].size(), 10u);
+  EXPECT_EQ(nodes_.holdfast({"trace", "0123456789abcdef0"}).exit_code, 3);
+}
+
 }  // namespace
 }  // namespace cluster

@@ -74,7 +74,7 @@ class LinkFaultsTest : public testing::Test {
     message.body = body;
     from.links->send(message);
     if (!both_lanes_) return;
-    message.body = raft::TimeoutNow();
+    message.body = raft::Heartbeat();
     from.links->send(message);
   }
   void a_sends(std::size_t payload_bytes = 10) { send(a_, kA, kB, payload_bytes); }

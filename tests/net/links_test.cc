@@ -109,7 +109,7 @@ TEST_F(LinksTest, MessagesOfBothLanesArrive) {
   // The bulk connection is dialled at the same time, and may stand a moment later.
   ASSERT_TRUE(run_until(loop_, [&] {
     a.links->send(message(1, 2, append(1000)));
-    a.links->send(message(1, 2, raft::TimeoutNow{}));
+    a.links->send(message(1, 2, raft::Heartbeat{}));
     bool bulk = false, liveness = false;
     for (const auto& each : b.received) {
       (std::holds_alternative<raft::AppendEntries>(each.body) ? bulk : liveness) = true;
@@ -162,9 +162,9 @@ TEST_F(LinksTest, AnotherClustersMessagesAreRefusedAndCounted) {
   Member& a = start(1);
   Member& b = start(2, base::ClusterId(78));
   ASSERT_TRUE(run_until(loop_, [&] { return has(b, "up 1"); }));
-  b.links->send(message(2, 1, raft::TimeoutNow{}));
+  b.links->send(message(2, 1, raft::Heartbeat{}));
   ASSERT_TRUE(run_until(loop_, [&] { return a.links->counters(MemberId(2)).refused == 1; }));
-  b.links->send(message(9, 1, raft::TimeoutNow{}));
+  b.links->send(message(9, 1, raft::Heartbeat{}));
   ASSERT_TRUE(run_until(loop_, [&] { return a.links->refused_from_strangers() == 1; }));
   EXPECT_TRUE(a.received.empty());
 }
@@ -245,7 +245,7 @@ TEST_F(LinksTest, OnlySilenceWithSomethingUnderWayEndsALink) {
   loop_.wait(kj::NEVER_DONE, 700);
   EXPECT_EQ(a.events, (std::vector<std::string>{"up 2"})) << "nothing was under way";
   peer->counts->hold = true;
-  a.links->send(message(1, 2, raft::TimeoutNow{}));
+  a.links->send(message(1, 2, raft::Heartbeat{}));
   const auto begin = std::chrono::steady_clock::now();
   ASSERT_TRUE(run_until(loop_, [&] { return has(a, "down 2"); }));
   EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(200));
@@ -256,7 +256,7 @@ TEST_F(LinksTest, ALoopThatSleptBlamesNobody) {
   Member& a = start(1);
   Member& b = start(2);
   ASSERT_TRUE(run_until(loop_, [&] { return has(a, "up 2"); }));
-  a.links->send(message(1, 2, raft::TimeoutNow{}));
+  a.links->send(message(1, 2, raft::Heartbeat{}));
   std::this_thread::sleep_for(std::chrono::milliseconds(700));  // as a paused process does
   ASSERT_TRUE(run_until(loop_, [&] { return b.received.size() == 1; }));
   loop_.wait(kj::NEVER_DONE, 200);
@@ -287,7 +287,7 @@ TEST_F(LinksTest, AMemberMayGoWithMessagesUnderWay) {
     ASSERT_TRUE(run_until(loop_, [&] { return has(a, "up 2") && has(b, "up 1"); }));
     for (int i = 0; i < 20; ++i) {
       a.links->send(message(1, 2, append(10'000)));
-      b.links->send(message(2, 1, raft::TimeoutNow{}));
+      b.links->send(message(2, 1, raft::Heartbeat{}));
     }
     if (round % 2 == 0) loop_.wait(kj::evalLast([] {}), kPatienceMs);
     members_.erase(round % 3 == 0 ? 1 : 2);
@@ -385,7 +385,7 @@ TEST_F(LinksTest, ThreeLoopsLoseOneAndFindItAgain) {
     // Who had not found it again could not lose it in the next round.
     ASSERT_TRUE(first.await([&] { return first.ups(3) == round + 1; }));
     ASSERT_TRUE(second.await([&] { return second.ups(3) == round + 1; }));
-    first.send(message(1, 3, raft::TimeoutNow{}));
+    first.send(message(1, 3, raft::Heartbeat{}));
     ASSERT_TRUE(members[3]->await([&] { return members[3]->received(1) == 1; }));
   }
   // The reset itself was seen, though nothing was being sent.

@@ -55,7 +55,7 @@ TEST(LinkToNothing, IsDialledAgain) {
     raft::Message message;
     message.from = base::MemberId(1);
     message.to = base::MemberId(2);
-    message.body = raft::TimeoutNow{};
+    message.body = raft::Heartbeat{};
     links.value()->send(std::move(message));
     loop.wait(kj::NEVER_DONE, 10);
   }
