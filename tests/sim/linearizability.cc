@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -194,11 +195,36 @@ Linearizable check_register(std::vector<RegisterCall> calls, std::size_t max_sta
 
 std::vector<RegisterCall> calls_on(const History& history, const std::string& key,
                                    const std::vector<bool>& happened) {
+  std::vector<std::size_t> all(history.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return calls_on(history, key, happened, all);
+}
+
+std::map<std::string, std::vector<std::size_t>> places_of_keys(const History& history) {
+  std::map<std::string, std::vector<std::size_t>> places;
+  for (const Operation& operation : history) {
+    if (operation.verb != Verb::kRange) places[operation.key];
+  }
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const Operation& operation = history[i];
+    if (operation.verb != Verb::kRange) {
+      places[operation.key].push_back(i);
+      continue;
+    }
+    auto at = places.lower_bound(operation.key);
+    for (; at != places.end() && at->first < operation.end; ++at) at->second.push_back(i);
+  }
+  return places;
+}
+
+std::vector<RegisterCall> calls_on(const History& history, const std::string& key,
+                                   const std::vector<bool>& happened,
+                                   const std::vector<std::size_t>& places) {
   using Kind = RegisterCall::Kind;
   CHECK(happened.size() == history.size());
   Numbers numbers;
   std::vector<RegisterCall> calls;
-  for (std::size_t i = 0; i < history.size(); ++i) {
+  for (const std::size_t i : places) {
     const Operation& operation = history[i];
     if (!touches(operation, key)) continue;
     if (operation.open() && (!operation.writes() || !happened[i])) continue;

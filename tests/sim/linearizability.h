@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,5 +35,11 @@ Linearizable check_register(std::vector<RegisterCall> calls, std::size_t max_sta
 /// known that they never will.
 std::vector<RegisterCall> calls_on(const History& history, const std::string& key,
                                    const std::vector<bool>& happened);
+/// The same of operations at these places only, which must be all that touch the key.
+std::vector<RegisterCall> calls_on(const History& history, const std::string& key,
+                                   const std::vector<bool>& happened,
+                                   const std::vector<std::size_t>& places);
+/// Where each key that was named by itself is touched, ranges over it included.
+std::map<std::string, std::vector<std::size_t>> places_of_keys(const History& history);
 
 }  // namespace sim

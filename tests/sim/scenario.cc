@@ -308,7 +308,8 @@ ScenarioRun run_scenario(const playground::Scenario& scenario, std::size_t nodes
   CHECK(not_simulated(scenario).empty(), not_simulated(scenario));
   Options options;
   options.nodes = nodes;
-  options.clients = options.keys = how.clients;
+  options.clients = how.clients;
+  options.keys = std::max<std::size_t>(4, how.clients / 4);
   if (how.tune != nullptr) how.tune(options);
   return Run(scenario, seed, options, how.trace).run();
 }

@@ -163,12 +163,8 @@ void Simulation::check_history() {
 }
 
 void Simulation::check_each_key(const std::vector<bool>& happened) {
-  std::set<std::string> keys;
-  for (const Operation& operation : workload_.history) {
-    if (operation.verb != Verb::kRange) keys.insert(operation.key);
-  }
-  for (const std::string& key : keys) {
-    const Linearizable verdict = check_register(calls_on(workload_.history, key, happened));
+  for (const auto& [key, places] : places_of_keys(workload_.history)) {
+    const Linearizable verdict = check_register(calls_on(workload_.history, key, happened, places));
     if (verdict == Linearizable::kYes) continue;
     journal_.violation("key " + key +
                        (verdict == Linearizable::kNo ? " is not linearizable by values"
