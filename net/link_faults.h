@@ -17,11 +17,11 @@
 namespace net {
 
 enum class LinkFault : std::uint8_t {
-  kCut,    // nothing passes, and nobody is told
-  kReset,  // connections break
-  kDelay,  // by strength milliseconds, and up to half as much more
-  kLoss,   // of strength percent, felt as TCP feels it: a stall of 200 ms, doubled if lost again
-  kRate,   // strength bytes a second
+  kCut,        // nothing passes, and nobody is told
+  kReset,      // connections break
+  kDelay,      // by strength milliseconds, and up to half as much more
+  kLoss,       // of strength percent, felt as TCP feels it (net/pacer.cc)
+  kRate,       // strength bytes a second
   kLargeLost,  // what is larger than 1,400 bytes never arrives, nor anything after it
   kCorrupt,    // one bit of what is written together flips
 };

@@ -36,11 +36,13 @@ class Pacer {
     std::size_t bytes;
     std::uint64_t due_us;
   };
-  std::uint64_t stall_us(const Impairment& impairment);
+  bool arrives(const Impairment& impairment);
+  void lose(std::uint64_t now_us, const Impairment& impairment);
 
   base::Random random_;
   std::deque<Held> held_;
   std::uint64_t last_due_us_ = 0;
+  std::uint64_t stalled_until_us_ = 0;  // by a lost segment
 };
 
 }  // namespace net

@@ -76,5 +76,25 @@ TEST(Pacer, ALossStallsByATimeout) {
   EXPECT_LT(stalled, 370);
 }
 
+/// With something to send every 20 ms a loss costs a few of those, not a timeout that doubles.
+TEST(Pacer, WhatIsSentLaterShowsTheGap) {
+  Pacer pacer(7);
+  const Impairment lossy{.loss_percent = 30};
+  std::uint64_t waited_us = 0, longest_us = 0, whole_since = kNow;
+  std::uint64_t now = kNow;
+  std::size_t written = 0, taken = 0;
+  for (int i = 0; i < 5000; ++i, now += 20'000) {
+    pacer.written(10, now, lossy);
+    written += 10;
+    taken += pacer.take_due(now, lossy) + pacer.take_due(now + 5000, lossy);
+    if (taken == written) whole_since = now + 20'000;
+    waited_us += now + 20'000 - whole_since;
+    longest_us = std::max(longest_us, now + 20'000 - whole_since);
+  }
+  EXPECT_LT(waited_us / 5000, 60'000u) << "on the average";
+  EXPECT_GT(waited_us / 5000, 5'000u) << "nothing was lost";
+  EXPECT_LT(longest_us, 800'000u);
+}
+
 }  // namespace
 }  // namespace net

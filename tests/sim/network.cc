@@ -48,13 +48,49 @@ void Network::send_rows(std::size_t from, std::size_t to, std::string rows) {
   if (!pair(from, to).up || link(from, to).cut) return;
   if (loss_one_in_ > 0 && random_.chance(loss_one_in_)) return;
   if (swallowed(ends, raft::Lane::kLiveness, rows.size())) return;
-  const Time at = arrival(ends, raft::Lane::kLiveness, rows.size());
-  queue_.at(at,
-            [this, ends, sent = stream_of(ends, raft::Lane::kLiveness), rows = std::move(rows)] {
-              const bool whole = stream_of(ends, raft::Lane::kLiveness) == sent;
-              if (!whole || link(ends.from, ends.to).cut || !running_[ends.to]) return;
-              ports_.deliver_rows(ends.to, ends.from, rows);
-            });
+  put_on_the_wire(
+      ends, raft::Lane::kLiveness, rows.size(),
+      [this, ends, sent = stream_of(ends, raft::Lane::kLiveness), rows = std::move(rows)] {
+        const bool whole = stream_of(ends, raft::Lane::kLiveness) == sent;
+        if (!whole || link(ends.from, ends.to).cut || !running_[ends.to]) return;
+        ports_.deliver_rows(ends.to, ends.from, rows);
+      });
+}
+
+/// Behind what a lost packet holds up, if there is any.
+void Network::put_on_the_wire(Ends ends, raft::Lane lane, std::size_t bytes, Delivery delivery) {
+  Link& on = link(ends.from, ends.to);
+  const auto number = static_cast<std::size_t>(lane);
+  if (on.loss_percent > 0 && !on.stalls[number] && !arrives(on)) stall(ends, lane);
+  if (!on.stalls[number]) {
+    queue_.at(arrival(ends, lane, bytes), std::move(delivery));
+    return;
+  }
+  const bool later = !on.stalled[number].empty();
+  on.stalled[number].emplace_back(bytes, std::move(delivery));
+  const bool sees_the_gap = later && arrives(on), again = later && arrives(on);
+  if (sees_the_gap && again) recover(ends, lane);
+}
+
+void Network::stall(Ends ends, raft::Lane lane) {
+  Link& on = link(ends.from, ends.to);
+  const auto number = static_cast<std::size_t>(lane);
+  on.stalls[number] = true;
+  Time waits = kRetransmit;
+  for (Time next = 2 * kRetransmit; !arrives(on); next *= 2) waits += next;
+  queue_.after(waits, [this, ends, lane, stall = ++on.stall[number]] {
+    const Link& now = link(ends.from, ends.to);
+    if (now.stall[static_cast<std::size_t>(lane)] == stall) recover(ends, lane);
+  });
+}
+
+void Network::recover(Ends ends, raft::Lane lane) {
+  Link& on = link(ends.from, ends.to);
+  const auto number = static_cast<std::size_t>(lane);
+  on.stalls[number] = false;
+  ++on.stall[number];
+  for (auto& [bytes, delivery] : std::exchange(on.stalled[number], {}))
+    queue_.at(arrival(ends, lane, bytes), std::move(delivery));
 }
 
 /// By a fault of the link.
@@ -84,12 +120,7 @@ Time Network::arrival(Ends ends, raft::Lane lane, std::size_t bytes) {
     ++on.stream[number];
     last = queue_.now() + kReconnect.high;
   }
-  Time at = queue_.now() + delay_[number].draw(random_) + on.more_delay;
-  // What waits behind a lost packet comes with it.
-  if (last < at && on.loss_percent > 0) {
-    for (Time stall = kRetransmit; random_.below(100) < on.loss_percent; stall *= 2) at += stall;
-  }
-  last = std::max(last, at);
+  last = std::max(last, queue_.now() + delay_[number].draw(random_) + on.more_delay);
   if (on.bytes_per_second > 0) last += bytes * kSecond / on.bytes_per_second;
   return last;
 }
@@ -98,10 +129,10 @@ void Network::transmit(Ends ends, raft::Message message) {
   const std::size_t bytes = raft::size_bytes(message);
   const raft::Lane lane = raft::lane_of(message);
   if (swallowed(ends, lane, bytes)) return;
-  const Time at = arrival(ends, lane, bytes);
-  queue_.at(at, [this, ends, sent = stream_of(ends, lane), message = std::move(message)] {
-    arrive(ends, sent, message);
-  });
+  put_on_the_wire(ends, lane, bytes,
+                  [this, ends, sent = stream_of(ends, lane), message = std::move(message)] {
+                    arrive(ends, sent, message);
+                  });
 }
 
 void Network::arrive(Ends ends, std::uint64_t stream, const raft::Message& message) {
@@ -198,6 +229,8 @@ void Network::heal(std::size_t from, std::size_t to) {
   on.bytes_per_second = 0;
   on.drops_large = false;
   on.corrupts = false;
+  for (const raft::Lane lane : {raft::Lane::kLiveness, raft::Lane::kBulk})
+    recover({from, to}, lane);
   mend(from, to);
 }
 

@@ -50,8 +50,9 @@ class Network {
   void set_delay(raft::Lane lane, Range delay) { delay_[static_cast<std::size_t>(lane)] = delay; }
   /// What is sent on this link takes so much longer, 0 for no longer.
   void delay(std::size_t from, std::size_t to, Time more) { link(from, to).more_delay = more; }
-  /// What TCP makes of lost packets: so many of a hundred messages stall for 200 ms, doubled if
-  /// lost again, and what is behind them waits. 0: none.
+  /// What TCP makes of lost packets, as in net/pacer.cc: so many of a hundred messages stall for
+  /// 200 ms, doubled if lost again, or until a later one arrives; what is behind them waits. 0:
+  /// none.
   void lose_packets(std::size_t from, std::size_t to, std::uint64_t percent) {
     link(from, to).loss_percent = percent;
   }
@@ -77,6 +78,7 @@ class Network {
 
  private:
   static constexpr std::size_t kHeldMessages = 2000;
+  using Delivery = std::function<void()>;
   struct Pair {
     bool up = false;
     std::uint64_t connection = 0;  // raised whenever the connections break
@@ -92,6 +94,9 @@ class Network {
     // Of each lane:
     std::array<Time, 2> deaf_until{};
     std::array<std::uint64_t, 2> stream{};  // raised where a connection is given up
+    std::array<std::uint64_t, 2> stall{};   // counts those of lost packets
+    std::array<std::vector<std::pair<std::size_t, Delivery>>, 2> stalled{};  // bytes, and what then
+    std::array<bool, 2> stalls{};
     std::vector<raft::Message> held;
     std::array<Time, 2> last_delivery{};  // of each lane
   };
@@ -106,6 +111,10 @@ class Network {
   Link& link(std::size_t from, std::size_t to) { return links_[from * nodes_ + to]; }
   bool swallowed(Ends ends, raft::Lane lane, std::size_t bytes);
   Time arrival(Ends ends, raft::Lane lane, std::size_t bytes);
+  void put_on_the_wire(Ends ends, raft::Lane lane, std::size_t bytes, Delivery delivery);
+  bool arrives(const Link& on) { return random_.below(100) >= on.loss_percent; }
+  void stall(Ends ends, raft::Lane lane);
+  void recover(Ends ends, raft::Lane lane);
   void transmit(Ends ends, raft::Message message);
   /// Another one once the connection that carries the lane has broken.
   std::uint64_t stream_of(Ends ends, raft::Lane lane) {

@@ -309,7 +309,7 @@ ScenarioRun run_scenario(const playground::Scenario& scenario, std::size_t nodes
   Options options;
   options.nodes = nodes;
   options.clients = how.clients;
-  options.keys = std::max<std::size_t>(4, how.clients / 4);
+  options.keys = std::max<std::size_t>(4, how.clients / 2);
   if (how.tune != nullptr) how.tune(options);
   return Run(scenario, seed, options, how.trace).run();
 }
