@@ -17,7 +17,8 @@ bool of_interest(const EndedRequest& request) {
   if (request.ended_us - request.began_us >= RequestTraces::kSlowUs) return true;
   switch (request.status.code()) {
     case Code::kOk:
-    case Code::kNotLeader:  // the client knows where to go on
+    case Code::kNotLeader:  // the client goes on elsewhere
+    case Code::kNoLeader:
     case Code::kInvalidArgument:
     case Code::kTooLarge:
       return false;

@@ -129,7 +129,10 @@ class Steps {
     starvers_.clear();
     base::Status status;
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      if (!nodes_.runs(i)) nodes_.start(i);
+      if (!nodes_.runs(i)) {
+        nodes_.start(i);  // its faults ended with its process
+        continue;
+      }
       nodes_.signal(i, SIGCONT);
       client::FaultChange clear;
       clear.kind = client::FaultChange::Kind::kClear;

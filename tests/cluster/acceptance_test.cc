@@ -98,7 +98,7 @@ void stretch(Scenario& scenario, std::uint32_t seconds) {
 void run_rows(std::size_t nodes_count, std::size_t runs, bool all) {
   Results results;
   const std::string only = environment("HOLDFAST_ACCEPTANCE_ROW");
-  Nodes nodes(nodes_count);
+  Nodes nodes(nodes_count, {}, [](Nodes& before) { before.use_names(); });
   ASSERT_TRUE(nodes.wait_ready());
   std::uint64_t number = 0;
   const std::string seconds = environment("HOLDFAST_ACCEPTANCE_SECONDS");

@@ -74,8 +74,8 @@ Nodes::~Nodes() {
 std::string Nodes::initial_cluster() const {
   std::string members;
   for (const auto& node : nodes_)
-    members += (members.empty() ? "" : ",") + node.name + "=" + local(node.peer_port) + "@" +
-               local(node.client_port);
+    members += (members.empty() ? "" : ",") + node.name + "=" + peer_host_ + ":" +
+               std::to_string(node.peer_port) + "@" + local(node.client_port);
   return members;
 }
 

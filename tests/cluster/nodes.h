@@ -31,6 +31,8 @@ class Nodes {
   void start(std::size_t i);
   /// From its next start on it waits to be added: with an empty directory, after a recovery.
   void let_join(std::size_t i) { nodes_[i].joins = true; }
+  /// They know each other by a name that must be resolved. For `prepare`.
+  void use_names() { peer_host_ = "localhost"; }
   /// One more node, which waits to be added; its index. It runs when this returns.
   std::size_t join();
   /// What `member add` needs.
@@ -90,6 +92,7 @@ class Nodes {
   Scratch scratch_;
   std::string token_;
   std::vector<std::string> flags_;
+  std::string peer_host_ = "127.0.0.1";
   std::vector<Node> nodes_;
 };
 

@@ -76,7 +76,7 @@ class Observers : public ::testing::Test {
     for (const std::uint64_t end_us = now_us_ + ms * 1000; now_us_ < end_us; now_us_ += 10'000) {
       for (auto& each : members_) {
         if (paused_.contains(each->self)) continue;
-        if (starved_.contains(each->self) && now_us_ % 100'000 != 0) continue;
+        if (!has_turn(each->self)) continue;
         record_sync(*each);
         if (!each->observer.advance(now_us_)) continue;
         each->observer.observe(now_us_, now_us_ / 1000, each->core, each->syncs, each->full);
@@ -93,6 +93,10 @@ class Observers : public ::testing::Test {
     ++one.syncs.done.counts[bucket];
     ++one.syncs.done.count;
   }
+  bool has_turn(MemberId id) const {
+    const auto starved = starved_us_.find(id);
+    return starved == starved_us_.end() || now_us_ % starved->second == 0;
+  }
   void deliver() {
     for (auto& from : members_) {
       for (auto& [to, rows] : std::exchange(from->sent, {})) {
@@ -104,7 +108,7 @@ class Observers : public ::testing::Test {
   }
   void arrive() {
     for (const OnTheWay& each : std::exchange(on_the_way_, {})) {
-      if (each.at_us > now_us_) {
+      if (each.at_us > now_us_ || !has_turn(each.to)) {
         on_the_way_.push_back(each);
       } else if (!paused_.contains(each.to)) {
         member(each.to.value).observer.receive(each.from, each.rows, now_us_);
@@ -127,7 +131,7 @@ class Observers : public ::testing::Test {
   std::set<MemberId> late_;  // what they send and are sent takes 200 ms
   std::set<std::pair<MemberId, MemberId>> cut_;
   std::set<MemberId> paused_;
-  std::set<MemberId> starved_;  // they have one turn in 100 ms
+  std::map<MemberId, std::uint64_t> starved_us_;  // they have one turn in so long
   std::map<MemberId, std::uint64_t> sync_us_ = {
       {MemberId(1), 500}, {MemberId(2), 500}, {MemberId(3), 500}};
   bool idle_ = false;
@@ -169,6 +173,15 @@ TEST_F(Observers, WhoWasPausedAccusesNobodyWhenItWakes) {
   for (auto& each : members_) EXPECT_TRUE(each->standing.empty());
 }
 
+/// Each of its turns comes before what has been sent to it meanwhile: it seems to hear nobody.
+TEST_F(Observers, WhoHardlyGetsATurnFindsNothing) {
+  starved_us_[MemberId(1)] = 700'000;
+  for (int i = 0; i < 50; ++i) {
+    run_ms(200);
+    EXPECT_TRUE(member(1).standing.empty()) << *member(1).standing.begin();
+  }
+}
+
 TEST_F(Observers, ASlowLeaderYieldsToAFastOneOnce) {
   leads(1);
   run_ms(10'000);
@@ -184,7 +197,7 @@ TEST_F(Observers, ASlowLeaderYieldsToAFastOneOnce) {
 TEST_F(Observers, ALeaderWithHardlyAnyTurnsYields) {
   leads(1);
   run_ms(10'000);
-  starved_.insert(MemberId(1));
+  starved_us_[MemberId(1)] = 100'000;
   run_ms(5000);
   ASSERT_EQ(member(1).yielded.size(), 1u);
   EXPECT_NE(member(1).yielded.front().second.find("its loop stood still"), std::string::npos)

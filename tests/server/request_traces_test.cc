@@ -87,6 +87,7 @@ TEST_F(Requests, AreKeptIfSlowOrFailed) {
   end(1, RequestTraces::kSlowUs - 1000, base::Code::kOk);
   end(2, RequestTraces::kSlowUs, base::Code::kOk);
   end(3, 10, base::Code::kNotLeader);
+  end(6, 10, base::Code::kNoLeader);
   end(4, 10, base::Code::kLeadershipLost);
   end(5, 10, base::Code::kInvalidArgument);
   EXPECT_EQ(kept(), (std::vector<std::string>{base::to_hex(2), base::to_hex(4)}));
