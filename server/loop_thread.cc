@@ -129,9 +129,12 @@ class LoopThread::Turn : private LogPort,
 
   void observe(const raft::CoreStatus& core) {
     SyncReading syncs;
-    syncs.done = peers_.append_duration->read();
+    syncs.done = peers_.append_times->piece.read();
     const std::uint64_t since_ms = peers_.stamps->log.at_ms.load(std::memory_order_relaxed);
-    if (since_ms != 0 && now_us_ / 1000 >= since_ms) syncs.pending_us = now_us_ - since_ms * 1000;
+    if (since_ms != 0 && now_us_ / 1000 >= since_ms) {
+      const std::uint32_t pieces = peers_.append_times->pieces_now.load(std::memory_order_relaxed);
+      syncs.pending_us = (now_us_ - since_ms * 1000) / pieces;
+    }
     observer_.observe(now_us_, wall_ms(), core, syncs, peers_.space->low());
   }
 

@@ -53,7 +53,7 @@ struct LoopPeers {
   ReadinessOptions readiness;
   ProcessFaults* faults = nullptr;
   const SpaceProbe* space = nullptr;
-  const DurationHistogram* append_duration = nullptr;  // of the log thread
+  const AppendTimes* append_times = nullptr;  // of the log thread
   Timelines* timelines = nullptr;
   /// The answers of one turn; called on the loop thread, must not block.
   std::function<void(std::vector<ClientAnswer>)> answer;

@@ -109,7 +109,7 @@ class Node::Impl {
   const kv::Position position_;  // at the opening
   Stamps stamps_;
   StatusBoard board_;
-  DurationHistogram append_duration_;
+  AppendTimes append_times_;
   Journal journal_;
   Timelines timelines_;
   SpaceProbe space_;
@@ -140,7 +140,7 @@ Node::Impl::Impl(const Config& config, LogSink& lines, End end, FaultPlane& faul
       watchdog_(watchdog_options(config, std::move(end)), stamps_),
       log_(
           directory_->log(), [this](auto events) { loop_.post(std::move(events)); },
-          [this](const Status& status) { watchdog_.fatal(status); }, stamps_.log, append_duration_,
+          [this](const Status& status) { watchdog_.fatal(status); }, stamps_.log, append_times_,
           faults.process()),
       apply_(
           std::move(machine), [this](auto events) { loop_.post(std::move(events)); },
@@ -172,7 +172,7 @@ NodeView Node::Impl::view() {
   view.probe.every_ms = config_.probe_ms;
   view.probe.timeout_ms *= config_.time_scale;
   view.faults = &faults_;
-  view.append_duration = &append_duration_;
+  view.append_times = &append_times_;
   view.timelines = &timelines_;
   view.sessions = [this] { return apply_.sessions(); };
   view.apply = &apply_;
@@ -194,7 +194,7 @@ LoopPeers Node::Impl::loop_peers() {
   peers.faults = &faults_.process();
   peers.space = &space_;
   peers.readiness = readiness_options(config_);
-  peers.append_duration = &append_duration_;
+  peers.append_times = &append_times_;
   peers.timelines = &timelines_;
   peers.answer = [this](std::vector<ClientAnswer> answers) { door_.answer(std::move(answers)); };
   return peers;

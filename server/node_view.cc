@@ -10,6 +10,7 @@
 #include <map>
 
 #include "server/clock.h"
+#include "server/log_thread.h"
 
 namespace server {
 namespace {
@@ -82,7 +83,7 @@ double busy_seconds(const Stamp& stamp) {
 
 void disk_metrics(MetricsText& text, const NodeView& view) {
   text.histogram("holdfast_disk_wal_fsync_duration_seconds",
-                 "A write of the log with its one sync.", view.append_duration->read());
+                 "A write of the log with its one sync.", view.append_times->whole.read());
   text.counter("holdfast_disk_wal_syncs_total", "Syncs of the log.", number(view.log->syncs()));
   text.gauge("holdfast_disk_wal_size_bytes", "Bytes of entries in the log.",
              number(view.log->size_bytes()));

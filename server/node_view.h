@@ -22,6 +22,7 @@
 namespace server {
 
 class ApplyThread;
+struct AppendTimes;
 class DiskThread;
 
 /// Pointers outlive the doors; none is null.
@@ -34,7 +35,7 @@ struct NodeView {
   Journal* journal = nullptr;
   const SpaceProbe* space = nullptr;
   FaultPlane* faults = nullptr;
-  const DurationHistogram* append_duration = nullptr;
+  const AppendTimes* append_times = nullptr;
   const Timelines* timelines = nullptr;
   std::function<std::uint64_t()> sessions;
   ApplyThread* apply = nullptr;  // only what any thread may call

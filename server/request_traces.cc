@@ -19,6 +19,7 @@ bool of_interest(const EndedRequest& request) {
     case Code::kOk:
     case Code::kNotLeader:  // the client goes on elsewhere
     case Code::kNoLeader:
+    case Code::kOverloaded:  // by the thousand, where it matters; metrics count them
     case Code::kInvalidArgument:
     case Code::kTooLarge:
       return false;
@@ -56,8 +57,10 @@ void RequestTraces::ended(const EndedRequest& request) {
   Kept kept{request, 0, {}};
   const std::uint64_t now_us = boot_us();
   kept.began_wall_ms = wall_ms() - (now_us - request.began_us) / 1000;
-  kept.spans = spans_of(request, view_.timelines->reached(request.index),
-                        [this](base::MemberId id) { return known_member(view_, id).name; });
+  if (request.index) {
+    kept.spans = spans_of(request, view_.timelines->reached(request.index),
+                          [this](base::MemberId id) { return known_member(view_, id).name; });
+  }
   kept_.push_back(std::move(kept));
   if (kept_.size() > kMost) kept_.pop_front();
 }

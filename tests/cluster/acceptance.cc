@@ -48,14 +48,6 @@ bool another_leads(Nodes& nodes, std::size_t than) {
   return false;
 }
 
-bool tells_of_a_fault(const std::string& what) {
-  for (const char* each : {"verdict", "stalled", "stepped-down", "became-pre-candidate",
-                           "became-candidate", "support-withdrawn"}) {
-    if (what == each) return true;
-  }
-  return false;
-}
-
 /// From the journals: when the first of them wrote something down, and how many began to lead.
 void read_journals(Nodes& nodes, std::uint64_t since_wall_ms, AcceptanceRun& run) {
   const json documents = json::parse(nodes.holdfast({"health", "-w", "json"}).out, nullptr, false);
@@ -68,7 +60,8 @@ void read_journals(Nodes& nodes, std::uint64_t since_wall_ms, AcceptanceRun& run
       const auto after_ms = static_cast<std::int64_t>(at_ms - since_wall_ms);
       const std::string what = event["what"];
       if (what == "became-leader") ++run.changes;
-      if (tells_of_a_fault(what) && (run.detected_ms < 0 || after_ms < run.detected_ms)) {
+      if (client::ctl::playground::tells_of_a_fault(what) &&
+          (run.detected_ms < 0 || after_ms < run.detected_ms)) {
         run.detected_ms = after_ms;
       }
     }

@@ -138,9 +138,9 @@ struct LogFixture {
   ScriptedLog store;
   Posts posts;
   Stamp stamp;
-  DurationHistogram durations;
+  AppendTimes times;
   ProcessFaults faults;
-  LogThread log{store, posts.post(), posts.fatal(), stamp, durations, faults};
+  LogThread log{store, posts.post(), posts.fatal(), stamp, times, faults};
   std::thread thread;
 
   void start() {
@@ -168,7 +168,29 @@ TEST(LogThread, WhatQueuesUpDuringASyncSharesTheNextOne) {
   EXPECT_EQ(fixture.store.appends[1], (std::vector<std::uint64_t>{2, 3, 4, 5, 6}));
   EXPECT_EQ(std::get<PersistedEvent>(fixture.posts.events()[0]).ordinal, (Ordinal{1, 1}));
   EXPECT_EQ(std::get<PersistedEvent>(fixture.posts.events()[1]).ordinal, (Ordinal{1, 6}));
-  EXPECT_EQ(fixture.durations.read().count, 2u);
+  EXPECT_EQ(fixture.times.whole.read().count, 2u);
+}
+
+/// A member that catches up writes megabytes with each sync, and its disk is no slower for it.
+TEST(LogThread, ALargeWriteIsTimedByThePiece) {
+  LogFixture fixture;
+  fixture.store.hold(true);
+  raft::PersistRequest large = request(1);
+  auto entry = std::make_shared<raft::Entry>();
+  entry->payload = std::string(100 * AppendTimes::kPieceBytes, 'x');
+  large.entries.push_back(entry);
+  fixture.log.append(std::move(large));
+  fixture.start();
+  ASSERT_TRUE(fixture.store.wait_for_appends(1));
+  EXPECT_EQ(fixture.times.pieces_now.load(), 101u);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  fixture.store.hold(false);
+  ASSERT_TRUE(fixture.posts.wait_for(1));
+  const auto whole = fixture.times.whole.read(), piece = fixture.times.piece.read();
+  EXPECT_EQ(whole.count, 1u);
+  EXPECT_EQ(piece.count, 1u);
+  EXPECT_GE(whole.sum_us, 50'000u);
+  EXPECT_LE(piece.sum_us, whole.sum_us / 50);
 }
 
 TEST(LogThread, AnErrorIsFinal) {

@@ -46,14 +46,6 @@ std::string word_in(const Parameters& parameters, const std::string& name) {
   return "";
 }
 
-bool tells_of_a_fault(std::string_view what) {
-  for (const char* each : {"verdict", "stalled", "stepped-down", "became-pre-candidate",
-                           "became-candidate", "support-withdrawn"}) {
-    if (what == each) return true;
-  }
-  return false;
-}
-
 /// Does what the steps say, at a simulated cluster.
 class Steps {
  public:
@@ -252,7 +244,8 @@ class Run {
   void noted(std::string_view what) {
     if (!leader_ || simulation_.now() >= end_) return;
     if (what == "became-leader") ++run_.changes;
-    if (run_.detected_ms < 0 && tells_of_a_fault(what)) run_.detected_ms = since_start();
+    if (run_.detected_ms < 0 && playground::tells_of_a_fault(what))
+      run_.detected_ms = since_start();
   }
   std::int64_t since_start() {
     return static_cast<std::int64_t>((simulation_.now() - start_) / kMillisecond);

@@ -151,6 +151,14 @@ std::uint32_t Scenario::lasts_ms() const {
   return end_ms - steps.front().at_ms;
 }
 
+bool tells_of_a_fault(std::string_view event) {
+  for (const char* each : {"verdict", "stalled", "stepped-down", "became-pre-candidate",
+                           "became-candidate", "support-withdrawn"}) {
+    if (event == each) return true;
+  }
+  return false;
+}
+
 base::Result<Scenario> parse_scenario(const std::string& text) {
   Parser parser;
   std::istringstream lines(text);

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/ctl/arguments.h"
@@ -37,6 +38,9 @@ struct Scenario {
   /// From the first step to the first `heal` after it, or to the end.
   std::uint32_t lasts_ms() const;
 };
+
+/// Whether an event of this name, of a journal or a trace, says that a member noticed something.
+bool tells_of_a_fault(std::string_view event);
 
 /// Errors: kInvalidArgument, naming the line.
 base::Result<Scenario> parse_scenario(const std::string& text);
