@@ -46,6 +46,15 @@ base::Result<std::uint32_t> time_of(const std::string& word) {
   return parse_duration_ms(word);
 }
 
+/// What the command line says of it, without its own name.
+std::string why_not(const std::string& verb, const Parsed& parsed) {
+  std::string why = parsed.text.substr(0, parsed.text.find('\n'));
+  if (why.starts_with("holdfast: ")) why = why.substr(10);
+  const bool unknown = why.find("subcommand") != std::string::npos;
+  if (parsed.exit_code == kExitOk || unknown) return "\"" + verb + "\" is no verb of `playground`";
+  return verb + ": " + why;
+}
+
 base::Result<Step> step_of(const Words& words) {
   Step step;
   auto at = time_of(words.front());
@@ -58,8 +67,7 @@ base::Result<Step> step_of(const Words& words) {
   }
   const Parsed parsed = parse_arguments(static_cast<int>(argv.size()), argv.data());
   if (!parsed.arguments) {
-    return bad(parsed.exit_code == kExitOk ? "\"" + step.text + "\" is no step"
-                                           : parsed.text.substr(0, parsed.text.find('\n')));
+    return bad(why_not(words[1], parsed));
   }
   step.how = parsed.arguments->playground;
   if (!is_step(step.how.action)) return bad("\"" + words[1] + "\" does nothing to a node");
