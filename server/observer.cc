@@ -17,7 +17,7 @@ constexpr double kUsualWeight = 1.0 / 64;   // of the newest round
 constexpr std::uint32_t kFoundToStand = 3;
 constexpr std::uint32_t kMissedToEnd = 5;
 constexpr std::uint64_t kJitterMs = 20;
-constexpr std::uint64_t kMoveAgainMs = 5000;
+constexpr std::uint64_t kMoveAgainMs = 1000;
 
 health::PhiOptions phi_options(std::uint32_t time_scale) {
   health::PhiOptions options;
@@ -281,6 +281,9 @@ void Observer::consider_moving(std::uint64_t now_us, const raft::CoreStatus& cor
   }
   const std::string why = why_hand_over();
   if (why.empty() || now_us < next_move_us_) return;
+  // It leads in the term of the last attempt: that one failed, and counts for nothing.
+  if (moved_in_ == core.term && !moves_us_.empty()) moves_us_.pop_back();
+  moved_in_ = base::Term();
   std::vector<std::uint32_t> moves_ms = own_moves_ms(now_us);
   const auto others = candidates(now_us, core, moves_ms);
   const auto move =
@@ -289,6 +292,7 @@ void Observer::consider_moving(std::uint64_t now_us, const raft::CoreStatus& cor
   if (!move) return;
   next_move_us_ = now_us + scaled_us(kMoveAgainMs);
   moves_us_.push_back(now_us);
+  moved_in_ = core.term;
   port_.yield_leadership(move->to, why + "; " + port_.name_of(move->to) + " is " +
                                        std::string(health::name_of(move->speed)));
 }

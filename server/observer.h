@@ -142,6 +142,7 @@ class Observer {
   base::Term led_term_;
   std::uint64_t next_move_us_ = 0;
   std::vector<std::uint64_t> moves_us_;  // when it handed over for slowness
+  base::Term moved_in_;                  // the term of the last of them
 };
 
 }  // namespace server

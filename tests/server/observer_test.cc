@@ -186,6 +186,8 @@ TEST_F(Observers, ASlowLeaderYieldsToAFastOneOnce) {
   leads(1);
   run_ms(10'000);
   sync_us_[MemberId(1)] = 100'000;
+  while (member(1).yielded.empty() && now_us_ < 1'020'000'000) run_ms(10);
+  leads(2);
   run_ms(4000);
   ASSERT_EQ(member(1).yielded.size(), 1u);
   EXPECT_NE(member(1).yielded.front().second.find("log syncs take"), std::string::npos);
@@ -194,12 +196,21 @@ TEST_F(Observers, ASlowLeaderYieldsToAFastOneOnce) {
   EXPECT_TRUE(member(2).standing.contains("slow 1"));
 }
 
+/// The heir may not have caught up in time; the budget is for hand-overs that happened.
+TEST_F(Observers, AnAttemptThatFailedIsRepeatedAndCostsNothing) {
+  leads(1);
+  run_ms(10'000);
+  sync_us_[MemberId(1)] = 100'000;
+  run_ms(20'000);
+  EXPECT_GE(member(1).yielded.size(), 10u);
+}
+
 TEST_F(Observers, ALeaderWithHardlyAnyTurnsYields) {
   leads(1);
   run_ms(10'000);
   starved_us_[MemberId(1)] = 100'000;
   run_ms(5000);
-  ASSERT_EQ(member(1).yielded.size(), 1u);
+  ASSERT_FALSE(member(1).yielded.empty());
   EXPECT_NE(member(1).yielded.front().second.find("its loop stood still"), std::string::npos)
       << member(1).yielded.front().second;
   EXPECT_TRUE(member(1).slow);
@@ -248,7 +259,7 @@ TEST_F(Observers, ALeaderWithoutRoomYieldsToOneThatHasSome) {
   leads(1);
   member(1).full = member(2).full = true;
   run_ms(12'000);
-  ASSERT_EQ(member(1).yielded.size(), 1u);
+  ASSERT_FALSE(member(1).yielded.empty());
   EXPECT_EQ(member(1).yielded.front().first, MemberId(3));
   EXPECT_TRUE(member(3).standing.contains("full 1"));
 }
@@ -258,7 +269,7 @@ TEST_F(Observers, ALeaderThatIsSlowToAllYieldsWhateverItsDisk) {
   run_ms(10'000);
   late_ = {MemberId(1)};
   run_ms(3000);
-  ASSERT_EQ(member(1).yielded.size(), 1u);
+  ASSERT_FALSE(member(1).yielded.empty());
   EXPECT_NE(member(1).yielded.front().second.find("round trip"), std::string::npos);
   EXPECT_TRUE(member(2).standing.contains("slow 1"));
 }
