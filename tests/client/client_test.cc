@@ -121,6 +121,27 @@ TEST_F(ClientTest, FollowsTheHintWithTheSameSequence) {
   expect_one_identity_a_key();
 }
 
+TEST_F(ClientTest, EveryAttemptOfACallCarriesItsTrace) {
+  make_three();
+  open();
+  ASSERT_TRUE(put("a", "1").status.is_ok());
+  member(0).submit = Submit::kApplyAndDrop;
+  member(0).times = 1;
+  const Outcome outcome = put("b", "2");
+  ASSERT_TRUE(outcome.repeated);
+  EXPECT_NE(outcome.trace, 0u);
+  std::size_t attempts = 0;
+  for (const Arrival& arrival : member(0).writes) {
+    if (arrival.key != "b") {
+      EXPECT_NE(arrival.trace, outcome.trace) << "another call has another";
+      continue;
+    }
+    ++attempts;
+    EXPECT_EQ(arrival.trace, outcome.trace);
+  }
+  EXPECT_EQ(attempts, 2u);
+}
+
 TEST_F(ClientTest, AFrozenLeaderDoesNotHoldItsClients) {
   make_three();
   open();

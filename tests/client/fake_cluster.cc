@@ -110,8 +110,8 @@ class FakeMember::Server final : public schema::Holdfast::Server {
     if (then.size() > 0 && then[0].isPut())
       key.assign(then[0].getPut().getKey().asChars().begin(),
                  then[0].getPut().getKey().asChars().end());
-    member_.writes.push_back(
-        {write.getSession(), write.getSequence(), write.getAcknowledgedBelow(), key});
+    member_.writes.push_back({write.getSession(), write.getSequence(), write.getAcknowledgedBelow(),
+                              key, call.getTrace()});
   }
 
   void apply(schema::Call::Reader call, schema::Outcome::Builder to) {

@@ -32,6 +32,7 @@ struct Arrival {
   std::uint64_t sequence = 0;
   std::uint64_t acknowledged_below = 0;
   std::string key;
+  std::uint64_t trace = 0;
 };
 
 class FakeMember {
