@@ -56,8 +56,8 @@ struct EnginePage {
   std::optional<EngineCursor> next;  // where the next page begins; nullopt: this is the last
 };
 
-/// All rows as they stood at one moment. One thread at a time, which need not be the engine's: the
-/// engine goes on meanwhile.
+/// All rows as they stood at one moment. One thread at a time, which need not be the engine's but
+/// where it says so: the engine goes on meanwhile.
 class EngineSnapshot {
  public:
   virtual ~EngineSnapshot() = default;
@@ -65,6 +65,10 @@ class EngineSnapshot {
   /// any is left. The same cursor gives the same page. Errors: kIo, kCorrupt; kUnavailable: another
   /// state has been installed meanwhile.
   virtual base::Result<EnginePage> read(const EngineCursor& from, std::size_t limit_bytes) = 0;
+  /// As Engine::scan. The engine's thread. Errors: as read().
+  virtual base::Status scan(
+      Space space, std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
 };
 
 /// A store that is built beside an engine, to take its place. One thread at a time, any.

@@ -32,7 +32,8 @@ class Machine final : public StateMachine {
 
   Result<std::vector<Reply>> apply(std::span<const AppliedEntry> entries,
                                    base::Ordinal log_ordinal) override;
-  Result<TransactionResult> read(const Transaction& transaction) override;
+  Result<std::unique_ptr<Reading>> begin_read(const Transaction& transaction,
+                                              std::size_t slice_bytes) override;
   const Position& position() const override { return position_; }
   std::optional<Position> durable_position() const override;
   Status flush() override { return engine_->flush(); }
@@ -223,17 +224,31 @@ Result<Reply> Machine::run_transaction(const Transaction& transaction, Effects& 
   return reply;
 }
 
-Result<TransactionResult> Machine::read(const Transaction& transaction) {
+Result<std::unique_ptr<Reading>> Machine::begin_read(const Transaction& transaction,
+                                                     std::size_t slice_bytes) {
   if (!failure_.is_ok()) return failure_;
   if (writes(transaction))
     return Status(Code::kInvalidArgument, "a read holds an operation that writes");
-  const Status valid = validate(transaction, limits_);
-  if (!valid.is_ok()) return valid;
-  Result<Executed> executed =
-      execute(transaction, {position_.revision, position_.time}, limits_, overlay_);
-  if (!executed.is_ok()) return executed.status();
-  if (!executed->refusal.is_ok()) return executed->refusal;
-  return std::move(executed->result);
+  Status status = validate(transaction, limits_);
+  if (!status.is_ok()) return status;
+  const Result<bool> succeeded = all_hold(transaction.compares, overlay_);
+  if (!succeeded.is_ok()) return succeeded.status();
+  auto reading =
+      std::make_unique<Reading>(succeeded.value() ? transaction.then : transaction.otherwise,
+                                succeeded.value(), position_.revision, limits_);
+  const LatestRows latest{
+      [this](std::string_view key) { return engine_->get(Space::kLatest, key); },
+      [this](std::string_view begin, std::string_view end, const auto& visit) {
+        return engine_->scan(Space::kLatest, begin, end, visit);
+      }};
+  CHECK(overlay_.size_bytes() == 0, "everything applied is committed");
+  status = reading->begin(latest, slice_bytes);
+  if (!status.is_ok()) return status;
+  if (reading->done()) return reading;
+  auto frozen = engine_->snapshot();
+  if (!frozen.is_ok()) return frozen.status();
+  reading->freeze(std::move(frozen).value());
+  return reading;
 }
 
 std::optional<Position> Machine::durable_position() const {
@@ -245,6 +260,12 @@ std::optional<Position> Machine::durable_position() const {
 }
 
 }  // namespace
+
+Result<TransactionResult> StateMachine::read(const Transaction& transaction) {
+  auto reading = begin_read(transaction, SIZE_MAX);
+  if (!reading.is_ok()) return reading.status();
+  return reading.value()->take();
+}
 
 Result<Position> adopt_rows(IncomingEngine& incoming) {
   auto row = incoming.get(Space::kMeta, kPositionKey);

@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "kv/engine.h"
+#include "kv/reading.h"
 #include "kv/types.h"
 
 namespace kv {
@@ -84,9 +85,13 @@ class StateMachine {
   /// Errors: kIo, kCorrupt, kDiskFull: not deterministic; the node must stop.
   virtual base::Result<std::vector<Reply>> apply(std::span<const AppliedEntry> entries,
                                                  base::Ordinal log_ordinal) = 0;
-  /// Runs a transaction that cannot write (writes() is false) against the latest state.
+  /// Begins a transaction that cannot write (writes() is false) against the latest state, by a
+  /// first slice (Reading::advance); what is not done() then goes on beside apply().
   /// Errors: kInvalidArgument, kTooLarge, kIo, kCorrupt.
-  virtual base::Result<TransactionResult> read(const Transaction& transaction) = 0;
+  virtual base::Result<std::unique_ptr<Reading>> begin_read(const Transaction& transaction,
+                                                            std::size_t slice_bytes) = 0;
+  /// The same as one slice.
+  base::Result<TransactionResult> read(const Transaction& transaction);
   virtual const Position& position() const = 0;
   /// The position that would be found after a crash now. Any thread.
   virtual std::optional<Position> durable_position() const = 0;

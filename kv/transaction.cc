@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "kv/reading.h"
 #include "kv/row.h"
 
 namespace kv {
@@ -47,13 +48,25 @@ bool holds(const Compare& compare, const std::optional<KeyValue>& item) {
   return false;
 }
 
+Result<std::optional<KeyValue>> find(Overlay& overlay, const std::string& key) {
+  Result<std::optional<std::string>> row = overlay.get(Space::kLatest, key);
+  if (!row.is_ok()) return row.status();
+  if (!row.value()) return std::optional<KeyValue>();
+  Result<KeyValue> item = decode_latest(key, *row.value());
+  if (!item.is_ok()) return item.status();
+  return std::optional<KeyValue>(std::move(item).value());
+}
+
 /// One run. A Status of kTooLarge from its parts is a deterministic refusal, as no engine says it.
 class Execution {
  public:
   Execution(const Stamp& stamp, const Limits& limits, Overlay& overlay)
-      : revision_(stamp.revision.next()), time_(stamp.time), limits_(limits), overlay_(overlay) {}
+      : revision_(stamp.revision.next()),
+        time_(stamp.time),
+        limits_(limits),
+        overlay_(overlay),
+        room_(limits.range_bytes) {}
 
-  Result<bool> compare(const std::vector<Compare>& compares);
   Status operator()(const RangeOperation& operation);
   Status operator()(const PutOperation& operation);
   Status operator()(const DeleteOperation& operation);
@@ -63,11 +76,8 @@ class Execution {
   std::uint64_t effects() const { return effects_.value(); }
 
  private:
-  Result<std::optional<KeyValue>> find(const std::string& key);
   using VisitRow = std::function<Status(std::string_view key, std::string_view row)>;
   Status visit(const KeyRange& range, const VisitRow& visit_row);
-  /// Whether the reply has room for `item`; counts it if so.
-  bool take_room(const KeyValue& item);
   Status previous_too_large() const {
     return Status(Code::kTooLarge, "the previous values asked for take more than " +
                                        std::to_string(limits_.range_bytes) + " bytes");
@@ -81,20 +91,12 @@ class Execution {
   const Limits& limits_;
   Overlay& overlay_;
   std::vector<OperationResult> results_;
-  std::size_t reply_bytes_ = 0;
+  ReplyRoom room_;
+  std::uint64_t visited_ = 0;
   std::uint64_t deleted_ = 0;
   std::uint32_t written_ = 0;
   base::Hasher effects_;
 };
-
-Result<std::optional<KeyValue>> Execution::find(const std::string& key) {
-  Result<std::optional<std::string>> row = overlay_.get(Space::kLatest, key);
-  if (!row.is_ok()) return row.status();
-  if (!row.value()) return std::optional<KeyValue>();
-  Result<KeyValue> item = decode_latest(key, *row.value());
-  if (!item.is_ok()) return item.status();
-  return std::optional<KeyValue>(std::move(item).value());
-}
 
 Status Execution::visit(const KeyRange& range, const VisitRow& visit_row) {
   if (range.end.empty()) {
@@ -112,44 +114,21 @@ Status Execution::visit(const KeyRange& range, const VisitRow& visit_row) {
   return scanned.is_ok() ? visited : scanned;
 }
 
-bool Execution::take_room(const KeyValue& item) {
-  const std::size_t size_bytes = item.key.size() + item.value.size() + kItemBytes;
-  if (reply_bytes_ > 0 && reply_bytes_ + size_bytes > limits_.range_bytes) return false;
-  reply_bytes_ += size_bytes;
-  return true;
-}
-
-Result<bool> Execution::compare(const std::vector<Compare>& compares) {
-  for (const Compare& compare : compares) {
-    Result<std::optional<KeyValue>> item = find(compare.key);
-    if (!item.is_ok()) return item.status();
-    if (!holds(compare, item.value())) return false;
-  }
-  return true;
-}
-
 Status Execution::operator()(const RangeOperation& operation) {
-  RangeResult result;
-  bool full = operation.count_only;
+  RangeCollector collector(operation, room_);
   const Status status = visit(operation.range, [&](std::string_view key, std::string_view row) {
-    ++result.count;
-    full = full || (operation.limit > 0 && result.items.size() == operation.limit);
-    if (full) return Status::ok();  // the rest is only counted
-    Result<KeyValue> item = decode_latest(key, row);
-    if (!item.is_ok()) return item.status();
-    if (operation.keys_only) item->value.clear();
-    full = !take_room(item.value());
-    if (!full) result.items.push_back(std::move(item).value());
-    return Status::ok();
+    if (++visited_ > limits_.visited_keys)
+      return Status(Code::kTooLarge, "the ranges of a transaction that writes hold more than " +
+                                         std::to_string(limits_.visited_keys) + " keys");
+    return collector.add(key, row);
   });
   if (!status.is_ok()) return status;
-  result.more = !operation.count_only && result.count > result.items.size();
-  results_.emplace_back(std::move(result));
+  results_.emplace_back(collector.take());
   return Status::ok();
 }
 
 Status Execution::operator()(const PutOperation& operation) {
-  Result<std::optional<KeyValue>> found = find(operation.key);
+  Result<std::optional<KeyValue>> found = find(overlay_, operation.key);
   if (!found.is_ok()) return found.status();
   std::optional<KeyValue>& previous = found.value();
   Event event;
@@ -159,7 +138,7 @@ Status Execution::operator()(const PutOperation& operation) {
   event.item.version = previous ? previous->version + 1 : 1;
   PutResult result;
   if (operation.previous && previous) {
-    if (!take_room(*previous)) return previous_too_large();
+    if (!room_.take(*previous)) return previous_too_large();
     result.previous = std::move(previous);
   }
   write(std::move(event));
@@ -177,7 +156,7 @@ Status Execution::collect_deleted(const DeleteOperation& operation, std::vector<
     if (!operation.previous) return Status::ok();
     Result<KeyValue> item = decode_latest(key, row);
     if (!item.is_ok()) return item.status();
-    if (!take_room(item.value())) return previous_too_large();
+    if (!room_.take(item.value())) return previous_too_large();
     result->previous.push_back(std::move(item).value());
     return Status::ok();
   });
@@ -218,11 +197,20 @@ void Execution::write(Event event) {
 
 }  // namespace
 
+Result<bool> all_hold(const std::vector<Compare>& compares, Overlay& overlay) {
+  for (const Compare& compare : compares) {
+    Result<std::optional<KeyValue>> item = find(overlay, compare.key);
+    if (!item.is_ok()) return item.status();
+    if (!holds(compare, item.value())) return false;
+  }
+  return true;
+}
+
 Result<Executed> execute(const Transaction& transaction, const Stamp& stamp, const Limits& limits,
                          Overlay& overlay) {
   const std::size_t mark = overlay.mark();
   Execution execution(stamp, limits, overlay);
-  Result<bool> succeeded = execution.compare(transaction.compares);
+  Result<bool> succeeded = all_hold(transaction.compares, overlay);
   if (!succeeded.is_ok()) return succeeded.status();
   Executed executed;
   executed.result.revision = stamp.revision;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/status.h"
 #include "kv/overlay.h"
@@ -25,6 +26,9 @@ struct Executed {
   std::uint32_t written = 0;  // events; result.revision is stamp.revision + 1 exactly if not 0
   std::uint64_t effects = 0;  // a hash over the events in their order; 0 if there were none
 };
+
+/// Whether every one holds. Errors: kIo, kCorrupt, kNewerFormat.
+base::Result<bool> all_hold(const std::vector<Compare>& compares, Overlay& overlay);
 
 /// Runs `transaction`. Each put, and each key that a delete finds, writes its latest row and one
 /// history row with the next sub-index; a delete of nothing writes nothing.

@@ -34,6 +34,9 @@ struct Limits {
   std::size_t range_bytes = 1 << 20;
   /// Keys that one transaction may delete; more is kTooLarge, since one entry must not stall apply.
   std::uint64_t deleted_keys = 20000;
+  /// Keys that the ranges of one transaction that writes may hold, counted or returned; more is
+  /// kTooLarge, for the same reason. What only reads has no such bound.
+  std::uint64_t visited_keys = 100000;
   std::uint64_t sessions = 10000;
   std::uint64_t session_window = 4096;  // outcomes kept a session
 };

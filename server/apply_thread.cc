@@ -16,7 +16,8 @@ constexpr std::uint32_t kIdleMs = 1000;
 
 /// Whether a failed read says something about the request, not about the disk.
 bool is_answer(Code code) {
-  return code == Code::kOk || code == Code::kInvalidArgument || code == Code::kTooLarge;
+  return code == Code::kInvalidArgument || code == Code::kTooLarge || code == Code::kUnavailable ||
+         code == Code::kOverloaded;
 }
 
 std::size_t size_of(const kv::TransactionResult& result) {
@@ -57,22 +58,17 @@ base::Index ApplyThread::durable_applied() const {
 
 void ApplyThread::run() {
   for (;;) {
-    std::vector<Work> batch = queue_.wait(kIdleMs);
-    if (batch.empty()) {
-      if (!queue_.stopped()) continue;
-      if (const Status status = machine_->flush(); !status.is_ok()) fatal_(status);
-      return;
+    std::vector<Work> batch = queue_.wait(long_reads_.empty() ? kIdleMs : 0);
+    if (batch.empty() && queue_.stopped()) break;
+    Status status;
+    for (auto work = batch.begin(); work != batch.end() && status.is_ok(); ++work) {
+      status = serve(*work);
     }
-    for (Work& work : batch) {
-      const Status status = serve(work);
-      if (!status.is_ok()) {
-        send_events();
-        fatal_(status);
-        return;
-      }
-    }
+    if (status.is_ok()) status = continue_read();
     send_events();
+    if (!status.is_ok()) return fatal_(status);
   }
+  if (const Status status = machine_->flush(); !status.is_ok()) fatal_(status);
 }
 
 Status ApplyThread::serve(Work& work) {
@@ -134,12 +130,51 @@ Status ApplyThread::apply_slice(std::vector<raft::EntryPtr> entries, base::Ordin
 }
 
 Status ApplyThread::serve_read(ReadWork& work) {
-  auto result = machine_->read(work.transaction);
-  if (!is_answer(result.status().code())) return result.status();
-  if (result.is_ok()) events_bytes_ += size_of(result.value());
-  events_.emplace_back(ReadDoneEvent{work.request, std::move(result), machine_->position()});
-  if (events_bytes_ >= kSliceBytes) send_events();
+  auto begun = machine_->begin_read(work.transaction, kSliceBytes);
+  if (!begun.is_ok()) {
+    if (!is_answer(begun.status().code())) return begun.status();
+    answer_read(work.request, begun.status(), machine_->position());
+  } else if (begun.value()->done()) {
+    answer_read(work.request, begun.value()->take(), machine_->position());
+  } else if (long_reads_.size() == kLongReads) {
+    answer_read(work.request,
+                Status(Code::kOverloaded,
+                       std::to_string(kLongReads) + " reads over many keys are in progress"),
+                machine_->position());
+  } else {
+    long_reads_.push_back(
+        {work.request, std::move(begun).value(), machine_->position(), boot_ms()});
+  }
   return Status::ok();
+}
+
+/// One slice of the one that waits longest.
+Status ApplyThread::continue_read() {
+  if (long_reads_.empty()) return Status::ok();
+  const std::uint64_t now_ms = boot_ms();
+  const Busy busy(stamp_, now_ms);
+  LongRead read = std::move(long_reads_.front());
+  long_reads_.pop_front();
+  Status status = read.reading->advance(kSliceBytes);
+  if (status.is_ok() && !read.reading->done() && now_ms - read.began_ms >= kLongReadMs) {
+    status = Status(Code::kOverloaded, "the read took longer than a minute");
+  }
+  if (!status.is_ok()) {
+    if (!is_answer(status.code())) return status;
+    answer_read(read.request, status, std::move(read.position));
+  } else if (read.reading->done()) {
+    answer_read(read.request, read.reading->take(), std::move(read.position));
+  } else {
+    long_reads_.push_back(std::move(read));
+  }
+  return Status::ok();
+}
+
+void ApplyThread::answer_read(std::uint64_t request, base::Result<kv::TransactionResult> result,
+                              kv::Position position) {
+  if (result.is_ok()) events_bytes_ += size_of(result.value());
+  events_.emplace_back(ReadDoneEvent{request, std::move(result), std::move(position)});
+  if (events_bytes_ >= kSliceBytes) send_events();
 }
 
 void ApplyThread::send_events() {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <variant>
@@ -19,13 +20,17 @@
 namespace server {
 
 /// Invariants:
-/// - calls are served in their order, so a read sees every entry that was handed over before it;
+/// - calls are begun in their order, so a read sees every entry that was handed over before it and
+/// none that came after; a long one goes on in slices of kSliceBytes between the calls behind it;
+/// - at most kLongReads go on at once, none for longer than kLongReadMs;
 /// - one slice applies at most about kSliceBytes of entries; its completions go out before the
 /// next;
 /// - an entry that cannot be decoded or applied stops the node: skipping it would fork the state.
 class ApplyThread : public ApplyPort {
  public:
   static constexpr std::size_t kSliceBytes = 1 << 20;
+  static constexpr std::size_t kLongReads = 16;
+  static constexpr std::uint64_t kLongReadMs = 60'000;  // the longest deadline of a client
 
   ApplyThread(std::unique_ptr<kv::StateMachine> machine, PostToLoop post, Fatal fatal, Stamp& stamp,
               ProcessFaults& faults);
@@ -63,6 +68,13 @@ class ApplyThread : public ApplyPort {
     std::uint64_t request = 0;
     kv::Transaction transaction;
   };
+  /// A read whose first slice was not enough.
+  struct LongRead {
+    std::uint64_t request = 0;
+    std::unique_ptr<kv::Reading> reading;
+    kv::Position position;  // when it began
+    std::uint64_t began_ms = 0;
+  };
   struct FlushWork {};
   struct FreezeWork {
     std::function<void(kv::StateSnapshot)> take;
@@ -77,6 +89,9 @@ class ApplyThread : public ApplyPort {
   base::Status apply_all(ApplyWork& work);
   base::Status apply_slice(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal);
   base::Status serve_read(ReadWork& work);
+  base::Status continue_read();
+  void answer_read(std::uint64_t request, base::Result<kv::TransactionResult> result,
+                   kv::Position position);
   base::Status serve_freeze(FreezeWork& work);
   base::Status serve_install(InstallWork& work);
   void send_events();
@@ -88,7 +103,8 @@ class ApplyThread : public ApplyPort {
   ProcessFaults& faults_;
   std::atomic<std::uint64_t> sessions_{0};
   WorkQueue<Work> queue_;
-  std::vector<LoopEvent> events_;  // completions that are not posted yet
+  std::deque<LongRead> long_reads_;  // the next to go on first
+  std::vector<LoopEvent> events_;    // completions that are not posted yet
   std::size_t events_bytes_ = 0;
 };
 

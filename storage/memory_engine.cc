@@ -48,14 +48,23 @@ base::Result<std::optional<std::string>> MemoryEngine::get(kv::Space space, std:
   return std::optional(row->second);
 }
 
-base::Status MemoryEngine::scan(
-    kv::Space space, std::string_view begin, std::string_view end,
-    const std::function<bool(std::string_view key, std::string_view value)>& visit) {
-  const auto& rows = rows_[at(space)];
+namespace {
+
+void visit_rows(const std::map<std::string, std::string, std::less<>>& rows, std::string_view begin,
+                std::string_view end,
+                const std::function<bool(std::string_view key, std::string_view value)>& visit) {
   for (auto row = rows.lower_bound(begin); row != rows.end(); ++row) {
     if (!end.empty() && row->first >= end) break;
     if (!visit(row->first, row->second)) break;
   }
+}
+
+}  // namespace
+
+base::Status MemoryEngine::scan(
+    kv::Space space, std::string_view begin, std::string_view end,
+    const std::function<bool(std::string_view key, std::string_view value)>& visit) {
+  visit_rows(rows_[at(space)], begin, end, visit);
   return base::Status::ok();
 }
 
@@ -101,6 +110,12 @@ class MemoryEngine::Snapshot final : public kv::EngineSnapshot {
       }
     }
     return page;
+  }
+  base::Status scan(
+      kv::Space space, std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) override {
+    visit_rows(image_[at(space)], begin, end, visit);
+    return base::Status::ok();
   }
 
  private:

@@ -85,6 +85,22 @@ base::Result<std::optional<std::string>> read(RocksInstance& instance, kv::Space
   return std::optional(std::move(value));
 }
 
+/// `snapshot`: null for the latest rows.
+Status scan_rows(RocksInstance& instance, const rocksdb::Snapshot* snapshot, kv::Space space,
+                 std::string_view begin, std::string_view end,
+                 const std::function<bool(std::string_view key, std::string_view value)>& visit) {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot;
+  const rocksdb::Slice upper_bound(end);
+  if (!end.empty()) options.iterate_upper_bound = &upper_bound;
+  const std::unique_ptr<rocksdb::Iterator> row(
+      instance.db->NewIterator(options, instance.family(space)));
+  for (row->Seek(rocksdb::Slice(begin)); row->Valid(); row->Next()) {
+    if (!visit(row->key().ToStringView(), row->value().ToStringView())) return Status::ok();
+  }
+  return to_status(row->status(), "read the state");
+}
+
 }  // namespace
 
 base::Result<std::shared_ptr<RocksInstance>> RocksInstance::open(const std::string& path,
@@ -133,15 +149,7 @@ base::Result<std::optional<std::string>> RocksEngine::get(kv::Space space, std::
 Status RocksEngine::scan(
     kv::Space space, std::string_view begin, std::string_view end,
     const std::function<bool(std::string_view key, std::string_view value)>& visit) {
-  rocksdb::ReadOptions options;
-  const rocksdb::Slice upper_bound(end);
-  if (!end.empty()) options.iterate_upper_bound = &upper_bound;
-  const std::unique_ptr<rocksdb::Iterator> row(
-      instance_->db->NewIterator(options, instance_->family(space)));
-  for (row->Seek(rocksdb::Slice(begin)); row->Valid(); row->Next()) {
-    if (!visit(row->key().ToStringView(), row->value().ToStringView())) return Status::ok();
-  }
-  return to_status(row->status(), "read the state");
+  return scan_rows(*instance_, nullptr, space, begin, end, visit);
 }
 
 Status RocksEngine::commit(const kv::EngineBatch& batch) {
@@ -208,6 +216,16 @@ class RocksSnapshot final : public kv::EngineSnapshot {
       if (page.next) return page;
     }
     return page;
+  }
+  // The engine's thread closes its instance itself, so no lock: another thread's page may be stuck
+  // on the disk.
+  Status scan(
+      kv::Space space, std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) override {
+    if (instance_->db == nullptr) {
+      return Status(base::Code::kUnavailable, "another state was installed meanwhile");
+    }
+    return scan_rows(*instance_, snapshot_, space, begin, end, visit);
   }
 
  private:

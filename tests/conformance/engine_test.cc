@@ -223,6 +223,14 @@ TYPED_TEST(EngineTest, ASnapshotIsOfOneMoment) {
   EXPECT_EQ(rows_of(*snapshot.value(), 1), before) << "row by row";
   EXPECT_EQ(rows_of(*snapshot.value(), 1 << 20), before) << "in one page";
   EXPECT_EQ(this->get(Space::kLatest, "later"), "x");
+  std::vector<std::string> keys;
+  const base::Status scanned =
+      snapshot.value()->scan(Space::kLatest, "k4", "k8", [&](std::string_view key, auto) {
+        keys.emplace_back(key);
+        return keys.size() < 3;
+      });
+  EXPECT_TRUE(scanned.is_ok());
+  EXPECT_EQ(keys, (std::vector<std::string>{"k4", "k40", "k44"})) << "of the same moment";
 }
 
 TYPED_TEST(EngineTest, AnEmptyEngineHasAnEmptySnapshot) {

@@ -10,10 +10,11 @@ namespace {
 
 /// Small slices, so that members reach many equal positions to compare.
 constexpr std::uint64_t kSliceEntries = 6;
+constexpr std::uint64_t kSliceBytes = 400;  // of a read
 
 bool is_answer(base::Code code) {
-  return code == base::Code::kOk || code == base::Code::kInvalidArgument ||
-         code == base::Code::kTooLarge;
+  return code == base::Code::kInvalidArgument || code == base::Code::kTooLarge ||
+         code == base::Code::kUnavailable;
 }
 
 }  // namespace
@@ -61,7 +62,7 @@ void ApplyWorker::push(Work work) {
 }
 
 void ApplyWorker::schedule() {
-  if (scheduled_ || failed_ || behaviour_.hangs || queue_of_work_.empty()) return;
+  if (scheduled_ || failed_ || behaviour_.hangs || idle()) return;
   scheduled_ = true;
   queue_.after(behaviour_.delay.draw(random_), [this, alive = alive_] {
     if (!*alive) return;
@@ -76,17 +77,16 @@ void ApplyWorker::wake() {
 }
 
 void ApplyWorker::serve() {
+  if (!long_reads_.empty() && (queue_of_work_.empty() || random_.below(2) == 0)) {
+    LongRead read = std::move(long_reads_.front());
+    long_reads_.pop_front();
+    const base::Status status = read.reading->advance(random_.between(1, kSliceBytes));
+    return go_on(std::move(read), status);
+  }
   if (auto* work = std::get_if<ApplyWork>(&queue_of_work_.front())) return serve_slice(*work);
   Work work = std::move(queue_of_work_.front());
   queue_of_work_.pop_front();
-  if (const auto* read_work = std::get_if<ReadWork>(&work)) {
-    auto result = machine_->read(read_work->transaction);
-    if (!is_answer(result.status().code())) {
-      failed_ = true;
-      return completions_.fatal(result.status());
-    }
-    return completions_.read_done(read_work->request, std::move(result), machine_->position());
-  }
+  if (const auto* read_work = std::get_if<ReadWork>(&work)) return serve_read(*read_work);
   if (auto* install_work = std::get_if<InstallWork>(&work)) return serve_install(*install_work);
   if (auto* freeze_work = std::get_if<FreezeWork>(&work)) {
     return freeze_work->take(std::move(machine_->snapshot().value()));
@@ -95,6 +95,25 @@ void ApplyWorker::serve() {
     failed_ = true;
     completions_.fatal(status);
   }
+}
+
+void ApplyWorker::serve_read(const ReadWork& work) {
+  auto begun = machine_->begin_read(work.transaction, random_.between(1, kSliceBytes));
+  LongRead read{work.request, nullptr, machine_->position()};
+  if (begun.is_ok()) read.reading = std::move(begun).value();
+  go_on(std::move(read), begun.status());
+}
+
+void ApplyWorker::go_on(LongRead read, const base::Status& status) {
+  if (!status.is_ok() && !is_answer(status.code())) {
+    failed_ = true;
+    return completions_.fatal(status);
+  }
+  if (!status.is_ok()) return completions_.read_done(read.request, status, read.position);
+  if (read.reading->done()) {
+    return completions_.read_done(read.request, read.reading->take(), read.position);
+  }
+  long_reads_.push_back(std::move(read));
 }
 
 void ApplyWorker::serve_install(InstallWork& work) {

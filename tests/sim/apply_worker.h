@@ -30,7 +30,8 @@ struct ApplyBehaviour {
   bool hangs = false;
 };
 
-/// Invariant: calls are served in their order, in slices of a few entries.
+/// Invariant: calls are begun in their order; entries come in slices of a few, and a read that is
+/// longer than its first slice goes on between them.
 class ApplyWorker : public server::ApplyPort {
  public:
   ApplyWorker(EventQueue& queue, base::Random& random, const ApplyBehaviour& behaviour,
@@ -47,7 +48,7 @@ class ApplyWorker : public server::ApplyPort {
 
   /// The fault was healed: what hung goes on.
   void wake();
-  bool idle() const { return queue_of_work_.empty(); }
+  bool idle() const { return queue_of_work_.empty() && long_reads_.empty(); }
   kv::StateMachine& machine() { return *machine_; }
 
  private:
@@ -58,6 +59,11 @@ class ApplyWorker : public server::ApplyPort {
   struct ReadWork {
     std::uint64_t request = 0;
     kv::Transaction transaction;
+  };
+  struct LongRead {
+    std::uint64_t request = 0;
+    std::unique_ptr<kv::Reading> reading;
+    kv::Position position;  // when it began
   };
   struct FlushWork {};
   struct FreezeWork {
@@ -75,6 +81,8 @@ class ApplyWorker : public server::ApplyPort {
   void serve();
   void serve_slice(ApplyWork& work);
   void serve_install(InstallWork& work);
+  void serve_read(const ReadWork& work);
+  void go_on(LongRead read, const base::Status& status);
 
   EventQueue& queue_;
   base::Random& random_;
@@ -84,6 +92,7 @@ class ApplyWorker : public server::ApplyPort {
   const ApplyCompletions completions_;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::deque<Work> queue_of_work_;
+  std::deque<LongRead> long_reads_;
   bool scheduled_ = false;
   bool failed_ = false;
 };
