@@ -60,6 +60,10 @@ constexpr std::array kTraits = {
                "this version does not know the request"},
     CodeTraits{Code::kInternal, "internal", false, Applied::kUnknown, 5, 500,
                "the server met a bug"},
+    CodeTraits{Code::kCompacted, "compacted", false, Applied::kNo, 1, 410,
+               "that history was compacted away"},
+    CodeTraits{Code::kFutureRevision, "future-revision", false, Applied::kNo, 1, 400,
+               "the state has not come that far"},
 };
 
 constexpr bool rows_stand_at_their_code() {

@@ -44,6 +44,8 @@ enum class Code : std::uint16_t {
   kRolledBack = 26,        // a history older than one that was seen before
   kUnsupported = 27,
   kInternal = 28,
+  kCompacted = 29,       // asks for history that is no longer kept
+  kFutureRevision = 30,  // asks for a revision or a time that this state has not reached
 };
 
 /// Whether the operation that got this code may have been applied.

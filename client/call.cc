@@ -18,6 +18,9 @@ std::size_t weight(const kv::Operation& operation) {
     std::size_t operator()(const kv::DeleteOperation& o) const {
       return o.range.begin.size() + o.range.end.size();
     }
+    std::size_t operator()(const kv::HistoryOperation& o) const { return o.key.size(); }
+    std::size_t operator()(const kv::CompactOperation&) const { return 0; }
+    std::size_t operator()(const kv::RetainOperation&) const { return 0; }
   };
   return kOperationBytes + std::visit(Visitor{}, operation);
 }

@@ -113,6 +113,8 @@ struct MemberStatus {
   std::uint64_t applied_entries = 0;
   std::uint64_t sessions = 0;
   std::uint64_t digest = 0;
+  base::Revision compacted;  // the oldest that can be read
+  kv::Retention retention;
   std::string version;
   std::string http_address;
   std::vector<PeerStatus> peers;

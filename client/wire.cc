@@ -69,6 +69,8 @@ MemberStatus from_wire(schema::MemberStatus::Reader from) {
   to.applied_entries = from.getAppliedEntries();
   to.sessions = from.getSessions();
   to.digest = from.getDigest();
+  to.compacted = base::Revision(from.getCompacted());
+  to.retention = {from.getKeepRevisions(), from.getKeepAgeMs()};
   to.version = text(from.getVersion());
   to.http_address = text(from.getHttpAddress());
   for (auto peer : from.getPeers()) to.peers.push_back(peer_from_wire(peer));

@@ -19,9 +19,24 @@ enum class Space : std::uint8_t {
   kLatest = 0,    // user key -> latest version (row.h)
   kHistory = 1,   // big-endian revision and sub-index -> event: put or delete (row.h)
   kSessions = 2,  // sessions and their outcomes
-  kMeta = 3,      // one row: position, revision, digest, configuration
+  kMeta = 3,      // position, revision, digest, configuration; how far compaction has come
+  kVersions = 4,  // escaped user key and inverted revision -> which event (row.h)
 };
-inline constexpr std::size_t kSpaces = 4;
+inline constexpr std::size_t kSpaces = 5;
+
+/// Rows in order.
+class RowReader {
+ public:
+  virtual ~RowReader() = default;
+  /// nullopt: no such key. Errors: kIo, kCorrupt.
+  virtual base::Result<std::optional<std::string>> get(Space space, std::string_view key) = 0;
+  /// Visits keys in [begin, end) in byte order until `visit` returns false; an empty `end` means to
+  /// the end of the space. `visit` may call get(). Errors: kIo, kCorrupt; a scan cut short by an
+  /// error never looks complete.
+  virtual base::Status scan(
+      Space space, std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
+};
 
 /// Puts and deletes that take effect together; later ones win.
 struct EngineBatch {
@@ -58,17 +73,13 @@ struct EnginePage {
 
 /// All rows as they stood at one moment. One thread at a time, which need not be the engine's but
 /// where it says so: the engine goes on meanwhile.
-class EngineSnapshot {
+class EngineSnapshot : public RowReader {
  public:
-  virtual ~EngineSnapshot() = default;
   /// The rows from `from` on, in order, until `limit_bytes` of them are exceeded; at least one if
   /// any is left. The same cursor gives the same page. Errors: kIo, kCorrupt; kUnavailable: another
   /// state has been installed meanwhile.
   virtual base::Result<EnginePage> read(const EngineCursor& from, std::size_t limit_bytes) = 0;
-  /// As Engine::scan. The engine's thread. Errors: as read().
-  virtual base::Status scan(
-      Space space, std::string_view begin, std::string_view end,
-      const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
+  // get() and scan(): the engine's thread. Errors: as read().
 };
 
 /// A store that is built beside an engine, to take its place. One thread at a time, any.
@@ -82,18 +93,8 @@ class IncomingEngine {
 };
 
 /// One thread uses an engine at a time, except where it says otherwise.
-class Engine {
+class Engine : public RowReader {
  public:
-  virtual ~Engine() = default;
-
-  /// nullopt: no such key. Errors: kIo, kCorrupt.
-  virtual base::Result<std::optional<std::string>> get(Space space, std::string_view key) = 0;
-  /// Visits keys in [begin, end) in byte order until `visit` returns false; an empty `end` means to
-  /// the end of the space. Errors: kIo, kCorrupt; a scan cut short by an error never looks
-  /// complete.
-  virtual base::Status scan(
-      Space space, std::string_view begin, std::string_view end,
-      const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
   /// All or nothing, also across a crash; not synced: a crash may lose the newest commits, never
   /// part of one, and never an older one than a newer. Errors: kIo, kDiskFull, kCorrupt: the engine
   /// must not be used any more.

@@ -16,22 +16,22 @@
 namespace kv {
 
 /// Invariants (CHECKed):
-/// - a read of kLatest or kSessions gives what it would after a commit of everything pending;
-///   kHistory and kMeta are only written here, never read;
+/// - a read gives what it would after a commit of everything pending; kMeta is only written here,
+///   never read;
 /// - a rollback leaves exactly what was pending at its mark.
-class Overlay {
+class Overlay final : public RowReader {
  public:
   /// `engine` must outlive this.
   explicit Overlay(Engine& engine) : engine_(engine) {}
   Overlay(const Overlay&) = delete;
   Overlay& operator=(const Overlay&) = delete;
 
-  /// As Engine::get. Requires: kLatest or kSessions.
-  base::Result<std::optional<std::string>> get(Space space, std::string_view key);
-  /// As Engine::scan; begin >= end visits nothing. `visit` must not write here.
-  /// Requires: kLatest or kSessions.
-  base::Status scan(Space space, std::string_view begin, std::string_view end,
-                    const std::function<bool(std::string_view key, std::string_view value)>& visit);
+  /// Requires: not kMeta.
+  base::Result<std::optional<std::string>> get(Space space, std::string_view key) override;
+  /// begin >= end visits nothing. `visit` must not write here. Requires: not kMeta.
+  base::Status scan(
+      Space space, std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) override;
 
   void put(Space space, std::string key, std::string value);
   void remove(Space space, std::string key);
@@ -51,7 +51,7 @@ class Overlay {
   using Newest = std::map<std::string, std::size_t, std::less<>>;
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
-  static bool readable(Space space) { return space == Space::kLatest || space == Space::kSessions; }
+  static bool readable(Space space) { return space != Space::kMeta; }
   Newest& newest(Space space) { return newest_[static_cast<std::size_t>(space)]; }
   void add(EngineBatch::Change change);
 

@@ -11,18 +11,26 @@ using base::Status;
 
 constexpr std::uint8_t kPut = 1;
 constexpr std::uint8_t kDelete = 2;
+constexpr std::size_t kHistoryKeyBytes = 12;
+constexpr std::string_view kKeyEnd("\0\1", 2);
 
-enum ResultKind : std::uint8_t { kRangeResult = 1, kPutResult = 2, kDeleteResult = 3 };
+enum ResultKind : std::uint8_t {
+  kRangeResult = 1,
+  kPutResult = 2,
+  kDeleteResult = 3,
+  kCompactResult = 4,
+  kRetainResult = 5,
+};
 
 Status corrupt(const char* row) {
   return Status(Code::kCorrupt, std::string(row) + " row");
 }
 
 /// Reads the format byte.
-Status check_format(const char* row, ByteReader& reader) {
+Status check_format(const char* row, ByteReader& reader, std::uint8_t newest = kRowFormat) {
   const std::uint8_t format = reader.u8();
-  if (format == kRowFormat) return Status::ok();
-  if (format < kRowFormat) return corrupt(row);
+  if (format == newest) return Status::ok();
+  if (format < newest) return corrupt(row);
   return Status(Code::kNewerFormat,
                 std::string("a ") + row + " row has format " + std::to_string(format));
 }
@@ -70,6 +78,11 @@ struct WriteResult {
     to.u8(kDeleteResult).u64(result.deleted);
     write_items(result.previous, to);
   }
+  void operator()(const HistoryResult&) { CHECK(false, "a write does not read a history"); }
+  void operator()(const CompactResult&) { to.u8(kCompactResult); }
+  void operator()(const RetainResult& result) {
+    to.u8(kRetainResult).u64(result.previous.revisions).u64(result.previous.age_ms);
+  }
 };
 
 /// nullopt: an unknown kind.
@@ -91,6 +104,14 @@ std::optional<OperationResult> read_result(ByteReader& from) {
       DeleteResult result;
       result.deleted = from.u64();
       result.previous = read_items(from);
+      return result;
+    }
+    case kCompactResult:
+      return CompactResult{};
+    case kRetainResult: {
+      RetainResult result;
+      result.previous.revisions = from.u64();
+      result.previous.age_ms = from.u64();
       return result;
     }
   }
@@ -154,7 +175,7 @@ Result<KeyValue> decode_latest(std::string_view key, std::string_view bytes) {
 }
 
 std::string history_key(Revision revision, std::uint32_t sub_index) {
-  return ByteWriter(12).u64(revision.value).u32(sub_index).take();
+  return ByteWriter(kHistoryKeyBytes).u64(revision.value).u32(sub_index).take();
 }
 
 std::string encode_event(const Event& event) {
@@ -184,6 +205,53 @@ Result<Event> decode_event(std::string_view row_key, std::string_view bytes) {
   if (!from.at_end() || !from_key.at_end() || (kind != kPut && kind != kDelete))
     return corrupt("history");
   return event;
+}
+
+std::string versions_begin(std::string_view key) {
+  std::string row_key;
+  row_key.reserve(key.size() + 10);
+  for (const char c : key) {
+    row_key.push_back(c);
+    if (c == '\0') row_key.push_back('\xff');
+  }
+  return row_key.append(kKeyEnd);
+}
+
+std::string versions_end(std::string_view key) {
+  std::string row_key = versions_begin(key);
+  ++row_key.back();
+  return row_key;
+}
+
+std::string version_key(std::string_view key, Revision revision) {
+  return versions_begin(key) + ByteWriter(8).u64(~revision.value).take();
+}
+
+std::string encode_version(const Version& version) {
+  return ByteWriter(6)
+      .u8(kRowFormat)
+      .u8(version.deleted ? kDelete : kPut)
+      .u32(version.sub_index)
+      .take();
+}
+
+Result<Version> decode_version(std::string_view row_key, std::string_view bytes) {
+  ByteReader from(bytes);
+  Status status = check_format("version", from);
+  if (!status.is_ok()) return status;
+  Version version;
+  const std::uint8_t kind = from.u8();
+  version.deleted = kind == kDelete;
+  version.sub_index = from.u32();
+  if (!from.at_end() || (kind != kPut && kind != kDelete)) return corrupt("version");
+  std::size_t at = 0;
+  for (; at + 1 < row_key.size() && row_key.substr(at, 2) != kKeyEnd; ++at) {
+    version.key.push_back(row_key[at]);
+    if (row_key[at] == '\0' && row_key[++at] != '\xff') return corrupt("version");
+  }
+  if (at + 2 + 8 != row_key.size()) return corrupt("version");
+  version.revision = Revision(~ByteReader(row_key.substr(at + 2)).u64());
+  return version;
 }
 
 std::string session_key(SessionId session) {
@@ -253,17 +321,22 @@ Result<Outcome> decode_outcome_head(std::string_view bytes) {
 }
 
 std::string encode_position(const Position& position) {
-  ByteWriter to(100 + position.configuration.size());
-  to.u8(kRowFormat).u64(position.applied.value).u64(position.term.value).u64(position.hash.value);
+  ByteWriter to(140 + position.configuration.size());
+  to.u8(kPositionFormat)
+      .u64(position.applied.value)
+      .u64(position.term.value)
+      .u64(position.hash.value);
   to.u64(position.log_ordinal.epoch).u64(position.log_ordinal.counter);
   to.u64(position.revision.value).u64(position.time.value).u64(position.generation);
   to.u64(position.digest).sized(position.configuration);
+  to.u64(position.compacted.value).u64(position.compacted_time.value);
+  to.u64(position.retention.revisions).u64(position.retention.age_ms);
   return to.take();
 }
 
 Result<Position> decode_position(std::string_view bytes) {
   ByteReader from(bytes);
-  Status status = check_format("position", from);
+  Status status = check_format("position", from, kPositionFormat);
   if (!status.is_ok()) return status;
   Position position;
   position.applied = Index(from.u64());
@@ -276,8 +349,25 @@ Result<Position> decode_position(std::string_view bytes) {
   position.generation = from.u64();
   position.digest = from.u64();
   position.configuration = from.sized();
+  position.compacted = Revision(from.u64());
+  position.compacted_time = HybridTime(from.u64());
+  position.retention.revisions = from.u64();
+  position.retention.age_ms = from.u64();
   if (!from.at_end()) return corrupt("position");
   return position;
+}
+
+std::string encode_swept(std::string_view history_row_key) {
+  return ByteWriter(1 + history_row_key.size()).u8(kRowFormat).raw(history_row_key).take();
+}
+
+Result<std::string> decode_swept(std::string_view bytes) {
+  ByteReader from(bytes);
+  Status status = check_format("swept", from);
+  if (!status.is_ok()) return status;
+  std::string history_row_key(from.raw(kHistoryKeyBytes));
+  if (!from.at_end()) return corrupt("swept");
+  return history_row_key;
 }
 
 }  // namespace kv

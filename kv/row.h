@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "kv/state_machine.h"
+#include "kv/position.h"
 #include "kv/types.h"
 
 namespace kv {
@@ -28,19 +28,31 @@ base::Result<KeyValue> decode_latest(std::string_view key, std::string_view byte
 
 // ---- kHistory: revision and sub-index -> what happened to one key ----
 
-/// A put or a delete. A delete's item has a key, modify_revision and time, and nothing else.
-struct Event {
-  std::uint32_t sub_index = 0;  // position among the writes of its revision, from 0
-  bool deleted = false;
-  KeyValue item{};  // modify_revision is the event's revision
-  bool operator==(const Event&) const = default;
-};
-
 /// Revision (8 bytes), sub-index (4): sorts as events happened.
 std::string history_key(Revision revision, std::uint32_t sub_index);
 /// format, kind (1 put, 2 delete), create, version, lease, time, key with length, value.
 std::string encode_event(const Event& event);
 base::Result<Event> decode_event(std::string_view row_key, std::string_view bytes);
+
+// ---- kVersions: user key and revision -> which event of that revision wrote it ----
+
+/// The key, with each zero byte followed by 0xff and ended by 00 01, so that keys sort as they are;
+/// then the revision (8 bytes) inverted, so that the newest version comes first.
+std::string version_key(std::string_view key, Revision revision);
+/// Where the versions of `key`, and of all keys from it on, begin.
+std::string versions_begin(std::string_view key);
+/// The end of the versions of `key` alone.
+std::string versions_end(std::string_view key);
+
+struct Version {
+  std::string key{};
+  Revision revision{};
+  std::uint32_t sub_index = 0;
+  bool deleted = false;
+};
+/// format, kind (1 put, 2 delete), sub-index (4 bytes).
+std::string encode_version(const Version& version);
+base::Result<Version> decode_version(std::string_view row_key, std::string_view bytes);
 
 // ---- kSessions: a session, then its outcomes by sequence ----
 
@@ -76,10 +88,18 @@ base::Result<Outcome> decode_outcome(std::string_view bytes);
 /// The same without its reply, for recovery.
 base::Result<Outcome> decode_outcome_head(std::string_view bytes);
 
-// ---- kMeta: one row, the position ----
+// ---- kMeta: the position, and how far compaction has come here ----
 
 inline constexpr std::string_view kPositionKey = "position";
+/// Format 1 had no kVersions; none was released.
+inline constexpr std::uint8_t kPositionFormat = 2;
 std::string encode_position(const Position& position);
 base::Result<Position> decode_position(std::string_view bytes);
+
+/// The history rows before this one (a history_key) have been looked at by a compaction. Differs
+/// among members: it says what was tidied up, not what can be read.
+inline constexpr std::string_view kSweptKey = "swept";
+std::string encode_swept(std::string_view history_row_key);
+base::Result<std::string> decode_swept(std::string_view bytes);
 
 }  // namespace kv

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "kv/compaction.h"
 #include "kv/overlay.h"
 #include "kv/row.h"
 #include "kv/sessions.h"
@@ -21,7 +22,14 @@ using base::Status;
 constexpr std::size_t kBatchBytes = 4 << 20;
 
 // What an entry did, for the digest. Numbers never change.
-enum Effect : std::uint64_t { kNothing = 0, kOpened = 1, kClosed = 2, kWrote = 3, kAnswered = 4 };
+enum Effect : std::uint64_t {
+  kNothing = 0,
+  kOpened = 1,
+  kClosed = 2,
+  kWrote = 3,
+  kAnswered = 4,
+  kTicked = 5
+};
 
 class Machine final : public StateMachine {
  public:
@@ -36,6 +44,7 @@ class Machine final : public StateMachine {
                                               std::size_t slice_bytes) override;
   const Position& position() const override { return position_; }
   std::optional<Position> durable_position() const override;
+  Result<bool> sweep(std::size_t slice_bytes) override;
   Status flush() override { return engine_->flush(); }
   std::uint64_t sessions() const override { return sessions_.size(); }
   Result<StateSnapshot> snapshot() override;
@@ -49,6 +58,9 @@ class Machine final : public StateMachine {
   /// layouts may change.
   using Effects = base::Hasher;
 
+  Past past() const {
+    return {position_.compacted, position_.compacted_time, position_.revision, position_.time};
+  }
   Status check_history();
   Result<Reply> apply_entry(const AppliedEntry& entry);
   Reply run(const OpenSession&, Index index, Effects& effects);
@@ -63,6 +75,7 @@ class Machine final : public StateMachine {
   Overlay overlay_;
   Sessions sessions_;
   Position position_;
+  RetentionRule retention_;
   Status failure_;  // once not ok, nothing is applied or read any more
 };
 
@@ -165,8 +178,15 @@ Result<Reply> Machine::apply_entry(const AppliedEntry& entry) {
     reply = run(*open, entry.index, effects);
   } else if (const auto* close = std::get_if<CloseSession>(&*entry.command)) {
     reply = run(*close, effects);
+  } else if (const auto* write = std::get_if<Write>(&*entry.command)) {
+    reply = run(*write, entry.index, effects);
   } else {
-    reply = run(std::get<Write>(*entry.command), entry.index, effects);
+    CHECK(std::holds_alternative<Tick>(*entry.command));
+    effects.add(kTicked);
+  }
+  if (reply.is_ok()) {
+    const Status retained = retention_.advance(overlay_, position_);
+    if (!retained.is_ok()) return retained;
   }
   position_.digest = effects.value();
   return reply;
@@ -210,12 +230,15 @@ Result<Reply> Machine::run_transaction(const Transaction& transaction, Effects& 
   Status refusal = validate(transaction, limits_);
   if (refusal.is_ok()) {
     Result<Executed> executed =
-        execute(transaction, {position_.revision, position_.time}, limits_, overlay_);
+        execute(transaction, {past(), position_.retention}, limits_, overlay_);
     if (!executed.is_ok()) return executed.status();
     refusal = executed->refusal;
     reply.result = std::move(executed->result);
     CHECK(reply.result.revision - position_.revision == (executed->written > 0 ? 1 : 0));
     position_.revision = reply.result.revision;
+    position_.compacted = executed->past.compacted;
+    position_.compacted_time = executed->past.compacted_time;
+    position_.retention = executed->retention;
     effects.add(executed->effects).add(std::uint64_t{reply.result.succeeded});
   }
   reply.code = refusal.code();
@@ -235,20 +258,23 @@ Result<std::unique_ptr<Reading>> Machine::begin_read(const Transaction& transact
   if (!succeeded.is_ok()) return succeeded.status();
   auto reading =
       std::make_unique<Reading>(succeeded.value() ? transaction.then : transaction.otherwise,
-                                succeeded.value(), position_.revision, limits_);
-  const LatestRows latest{
-      [this](std::string_view key) { return engine_->get(Space::kLatest, key); },
-      [this](std::string_view begin, std::string_view end, const auto& visit) {
-        return engine_->scan(Space::kLatest, begin, end, visit);
-      }};
+                                succeeded.value(), past(), limits_);
   CHECK(overlay_.size_bytes() == 0, "everything applied is committed");
-  status = reading->begin(latest, slice_bytes);
+  status = reading->begin(*engine_, slice_bytes);
   if (!status.is_ok()) return status;
   if (reading->done()) return reading;
   auto frozen = engine_->snapshot();
   if (!frozen.is_ok()) return frozen.status();
   reading->freeze(std::move(frozen).value());
   return reading;
+}
+
+Result<bool> Machine::sweep(std::size_t slice_bytes) {
+  if (!failure_.is_ok()) return failure_;
+  CHECK(overlay_.size_bytes() == 0, "everything applied is committed");
+  Result<bool> more = kv::sweep(*engine_, position_.compacted, slice_bytes);
+  if (!more.is_ok()) return fail(more.status());
+  return more;
 }
 
 std::optional<Position> Machine::durable_position() const {
@@ -287,6 +313,9 @@ Position next_generation(Position from, base::ClusterId cluster, std::string con
   next.term = next.term + kGenerationStep;
   next.revision = next.revision + kGenerationStep;
   CHECK(generation_of(next.applied) == next.generation, "an index says its generation");
+  // Between the last revision and this one nothing was written, which a history may not skip.
+  next.compacted = next.revision;
+  next.compacted_time = next.time;
   next.log_ordinal = base::Ordinal();
   next.configuration = std::move(configuration);
   base::Hasher chain;

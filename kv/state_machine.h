@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "kv/engine.h"
+#include "kv/position.h"
 #include "kv/reading.h"
 #include "kv/types.h"
 
@@ -26,20 +27,6 @@ struct AppliedEntry {
   std::optional<Command> command;
   /// Kept with the position, as bytes: the configuration that this entry sets, if it sets one.
   std::optional<std::string> configuration;
-};
-
-/// Where the state stands. Stored in one row of kMeta in the same batch as the state itself.
-struct Position {
-  Index applied;
-  Term term;
-  base::ChainHash hash;
-  base::Ordinal log_ordinal;  // the log's durable ordinal when it was applied: a claim
-  Revision revision;
-  HybridTime time;
-  std::uint64_t generation = 0;
-  std::uint64_t digest = 0;   // running hash of each entry's index and effects
-  std::string configuration;  // of the last entry that set one; empty if none has
-  bool operator==(const Position&) const = default;
 };
 
 /// The state after one entry, frozen.
@@ -95,6 +82,9 @@ class StateMachine {
   virtual const Position& position() const = 0;
   /// The position that would be found after a crash now. Any thread.
   virtual std::optional<Position> durable_position() const = 0;
+  /// Removes some of what compaction gave up, about `slice_bytes` of rows; true: there is more.
+  /// Changes no answer and no digest. Errors: kIo, kCorrupt, kDiskFull: the node must stop.
+  virtual base::Result<bool> sweep(std::size_t slice_bytes) = 0;
   virtual base::Status flush() = 0;
   virtual std::uint64_t sessions() const = 0;
 

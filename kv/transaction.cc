@@ -57,23 +57,43 @@ Result<std::optional<KeyValue>> find(Overlay& overlay, const std::string& key) {
   return std::optional<KeyValue>(std::move(item).value());
 }
 
-/// One run. A Status of kTooLarge from its parts is a deterministic refusal, as no engine says it.
+// What an event of the digest is: a put has 0, a delete 1. Numbers never change.
+constexpr std::uint64_t kCompacts = 2;
+constexpr std::uint64_t kRetains = 3;
+
+/// Whether a failure is the same on all members: no engine says these.
+bool is_refusal(Code code) {
+  return code == Code::kTooLarge || code == Code::kInvalidArgument || code == Code::kCompacted ||
+         code == Code::kFutureRevision;
+}
+
+/// One run.
 class Execution {
  public:
   Execution(const Stamp& stamp, const Limits& limits, Overlay& overlay)
-      : revision_(stamp.revision.next()),
-        time_(stamp.time),
+      : revision_(stamp.past.revision.next()),
+        past_(stamp.past),
+        retention_(stamp.retention),
         limits_(limits),
         overlay_(overlay),
-        room_(limits.range_bytes) {}
+        room_(limits.range_bytes) {
+    budget_.rows = limits.visited_keys;
+  }
 
   Status operator()(const RangeOperation& operation);
   Status operator()(const PutOperation& operation);
   Status operator()(const DeleteOperation& operation);
+  Status operator()(const HistoryOperation&) {
+    return Status(Code::kInvalidArgument, "a write reads the history of a key");
+  }
+  Status operator()(const CompactOperation& operation);
+  Status operator()(const RetainOperation& operation);
 
   std::vector<OperationResult> take_results() { return std::move(results_); }
   std::uint32_t written() const { return written_; }
   std::uint64_t effects() const { return effects_.value(); }
+  const Past& past() const { return past_; }
+  const Retention& retention() const { return retention_; }
 
  private:
   using VisitRow = std::function<Status(std::string_view key, std::string_view row)>;
@@ -87,12 +107,13 @@ class Execution {
   void write(Event event);
 
   const Revision revision_;  // of what this transaction writes, if it writes
-  const HybridTime time_;
+  Past past_;
+  Retention retention_;
   const Limits& limits_;
   Overlay& overlay_;
   std::vector<OperationResult> results_;
   ReplyRoom room_;
-  std::uint64_t visited_ = 0;
+  ReadBudget budget_;  // of all ranges
   std::uint64_t deleted_ = 0;
   std::uint32_t written_ = 0;
   base::Hasher effects_;
@@ -115,15 +136,38 @@ Status Execution::visit(const KeyRange& range, const VisitRow& visit_row) {
 }
 
 Status Execution::operator()(const RangeOperation& operation) {
-  RangeCollector collector(operation, room_);
-  const Status status = visit(operation.range, [&](std::string_view key, std::string_view row) {
-    if (++visited_ > limits_.visited_keys)
-      return Status(Code::kTooLarge, "the ranges of a transaction that writes hold more than " +
-                                         std::to_string(limits_.visited_keys) + " keys");
-    return collector.add(key, row);
-  });
+  const Result<Revision> at = revision_to_read(operation, past_, overlay_);
+  if (!at.is_ok()) return at.status();
+  RangeScan scan(operation, at.value(), room_);
+  const Status status = scan.advance(overlay_, budget_);
   if (!status.is_ok()) return status;
-  results_.emplace_back(collector.take());
+  if (!scan.done())
+    return Status(Code::kTooLarge, "the ranges of a transaction that writes hold more than " +
+                                       std::to_string(limits_.visited_keys) + " keys");
+  results_.emplace_back(scan.take());
+  return Status::ok();
+}
+
+Status Execution::operator()(const CompactOperation& operation) {
+  const Revision revision = operation.revision;
+  if (revision > past_.revision)
+    return Status(Code::kFutureRevision,
+                  "the newest revision is " + std::to_string(past_.revision.value));
+  if (revision <= past_.compacted)
+    return Status(Code::kCompacted,
+                  "it was compacted at " + std::to_string(past_.compacted.value) + " before");
+  Result<Event> first = event_of(Version{.revision = revision}, overlay_);
+  if (!first.is_ok()) return first.status();
+  past_.compacted = revision;
+  past_.compacted_time = first->item.time;
+  effects_.add(kCompacts).add(revision.value);
+  results_.emplace_back(CompactResult{});
+  return Status::ok();
+}
+
+Status Execution::operator()(const RetainOperation& operation) {
+  results_.emplace_back(RetainResult{std::exchange(retention_, operation.retention)});
+  effects_.add(kRetains).add(retention_.revisions).add(retention_.age_ms);
   return Status::ok();
 }
 
@@ -181,12 +225,14 @@ Status Execution::operator()(const DeleteOperation& operation) {
 void Execution::write(Event event) {
   KeyValue& item = event.item;
   item.modify_revision = revision_;
-  item.time = time_;
+  item.time = past_.time;
   event.sub_index = written_++;
   effects_.add(std::uint64_t{event.deleted}).add(item.key).add(item.value);
   effects_.add(item.create_revision.value).add(item.modify_revision.value).add(item.version);
   effects_.add(item.lease.value).add(item.time.value);
   overlay_.put(Space::kHistory, history_key(revision_, event.sub_index), encode_event(event));
+  overlay_.put(Space::kVersions, version_key(item.key, revision_),
+               encode_version({.sub_index = event.sub_index, .deleted = event.deleted}));
   if (event.deleted) {
     overlay_.remove(Space::kLatest, std::move(item.key));
   } else {
@@ -213,10 +259,12 @@ Result<Executed> execute(const Transaction& transaction, const Stamp& stamp, con
   Result<bool> succeeded = all_hold(transaction.compares, overlay);
   if (!succeeded.is_ok()) return succeeded.status();
   Executed executed;
-  executed.result.revision = stamp.revision;
+  executed.result.revision = stamp.past.revision;
+  executed.past = stamp.past;
+  executed.retention = stamp.retention;
   for (const Operation& operation : succeeded.value() ? transaction.then : transaction.otherwise) {
     const Status status = std::visit(execution, operation);
-    if (status.code() == Code::kTooLarge) {
+    if (is_refusal(status.code())) {
       overlay.rollback(mark);
       executed.refusal = status;
       return executed;
@@ -227,7 +275,10 @@ Result<Executed> execute(const Transaction& transaction, const Stamp& stamp, con
   executed.result.results = execution.take_results();
   executed.written = execution.written();
   executed.effects = execution.effects();
-  if (executed.written > 0) executed.result.revision = stamp.revision.next();
+  executed.past = execution.past();
+  executed.retention = execution.retention();
+  if (executed.written > 0) executed.past.revision = stamp.past.revision.next();
+  executed.result.revision = executed.past.revision;
   return executed;
 }
 

@@ -7,24 +7,27 @@
 
 #include "base/status.h"
 #include "kv/overlay.h"
+#include "kv/reading.h"
 #include "kv/types.h"
 
 namespace kv {
 
 /// What a transaction starts from.
 struct Stamp {
-  Revision revision;  // the store's before it
-  HybridTime time;    // of the entry
+  Past past{};            // the store's before it; past.time: of the entry
+  Retention retention{};  // in force
 };
 
 /// What running a transaction gave.
 struct Executed {
-  /// Not ok: a deterministic refusal (kTooLarge); then nothing was written and result is empty but
-  /// for the revision.
+  /// Not ok: a deterministic refusal (kTooLarge, kInvalidArgument, kCompacted, kFutureRevision);
+  /// then nothing was written and result is empty but for the revision.
   base::Status refusal;
   TransactionResult result{};
   std::uint32_t written = 0;  // events; result.revision is stamp.revision + 1 exactly if not 0
-  std::uint64_t effects = 0;  // a hash over the events in their order; 0 if there were none
+  std::uint64_t effects = 0;  // a hash over what it did, in its order; 0 if that was nothing
+  Past past{};                // the store's after it
+  Retention retention{};
 };
 
 /// Whether every one holds. Errors: kIo, kCorrupt, kNewerFormat.

@@ -40,9 +40,26 @@ Status check_compare(const std::string& what, const Compare& compare, const Limi
   return check_size("the value of " + what, compare.value.size(), limits.value_bytes);
 }
 
+Status check_retention(const std::string& what, const Retention& retention) {
+  if (retention.age_ms == 0 || retention.age_ms >= kRetentionAgeMinMs) return Status::ok();
+  return Status(Code::kInvalidArgument,
+                what + " keeps less than " + std::to_string(kRetentionAgeMinMs) + " ms of history");
+}
+
 Status check_operation(const std::string& what, const Operation& operation, const Limits& limits) {
-  if (const auto* range = std::get_if<RangeOperation>(&operation))
+  if (const auto* range = std::get_if<RangeOperation>(&operation)) {
+    if (range->revision && range->time != HybridTime())
+      return Status(Code::kInvalidArgument, what + " reads at a revision and at a time");
     return check_range(what, range->range, limits);
+  }
+  if (const auto* history = std::get_if<HistoryOperation>(&operation))
+    return check_key("the key of " + what, history->key, limits);
+  if (const auto* compact = std::get_if<CompactOperation>(&operation)) {
+    if (compact->revision) return Status::ok();
+    return Status(Code::kInvalidArgument, what + " compacts at revision 0");
+  }
+  if (const auto* retain = std::get_if<RetainOperation>(&operation))
+    return check_retention(what, retain->retention);
   if (const auto* erase = std::get_if<DeleteOperation>(&operation))
     return check_range(what, erase->range, limits);
   const auto& put = std::get<PutOperation>(operation);
@@ -54,10 +71,11 @@ Status check_operation(const std::string& what, const Operation& operation, cons
 std::size_t bytes_of(const Operation& operation) {
   if (const auto* put = std::get_if<PutOperation>(&operation))
     return put->key.size() + put->value.size();
-  const KeyRange& range = std::holds_alternative<RangeOperation>(operation)
-                              ? std::get<RangeOperation>(operation).range
-                              : std::get<DeleteOperation>(operation).range;
-  return range.begin.size() + range.end.size();
+  if (const auto* history = std::get_if<HistoryOperation>(&operation)) return history->key.size();
+  const KeyRange* range = nullptr;
+  if (const auto* read = std::get_if<RangeOperation>(&operation)) range = &read->range;
+  if (const auto* erase = std::get_if<DeleteOperation>(&operation)) range = &erase->range;
+  return range == nullptr ? 0 : range->begin.size() + range->end.size();
 }
 
 /// No key is written twice: an event is one a key and revision.
@@ -116,7 +134,14 @@ std::size_t bytes_of(const Transaction& transaction) {
 
 bool writes(const std::vector<Operation>& operations) {
   return std::any_of(operations.begin(), operations.end(), [](const Operation& operation) {
-    return !std::holds_alternative<RangeOperation>(operation);
+    return !std::holds_alternative<RangeOperation>(operation) &&
+           !std::holds_alternative<HistoryOperation>(operation);
+  });
+}
+
+bool reads_history(const std::vector<Operation>& operations) {
+  return std::any_of(operations.begin(), operations.end(), [](const Operation& operation) {
+    return std::holds_alternative<HistoryOperation>(operation);
   });
 }
 
@@ -145,6 +170,9 @@ Status validate(const Transaction& transaction, const Limits& limits) {
   Status status = check_compares(transaction.compares, limits);
   if (status.is_ok()) status = check_branch("then", transaction.then, limits);
   if (status.is_ok()) status = check_branch("otherwise", transaction.otherwise, limits);
+  if (status.is_ok() && writes(transaction) &&
+      (reads_history(transaction.then) || reads_history(transaction.otherwise)))
+    status = Status(Code::kInvalidArgument, "a transaction that writes reads the history of a key");
   if (status.is_ok())
     status = check_size("the transaction", bytes_of(transaction), limits.transaction_bytes);
   return status;

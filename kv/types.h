@@ -86,6 +86,10 @@ struct RangeOperation {
   std::uint64_t limit = 0;  // keys; 0: no limit but Limits::range_bytes
   bool keys_only = false;
   bool count_only = false;
+  /// As the keys were then, before anything that the transaction itself writes: after `revision`
+  /// (0: now), or at the newest stamp that is not above `time` (0: now). Not both.
+  Revision revision{};
+  HybridTime time{};
   bool operator==(const RangeOperation&) const = default;
 };
 struct PutOperation {
@@ -99,7 +103,33 @@ struct DeleteOperation {
   bool previous = false;
   bool operator==(const DeleteOperation&) const = default;
 };
-using Operation = std::variant<RangeOperation, PutOperation, DeleteOperation>;
+/// The versions of a key, the newest first. Only in a transaction that does not write.
+struct HistoryOperation {
+  std::string key{};
+  Revision before{};        // only older ones; 0: from the newest on
+  std::uint64_t limit = 0;  // 0: no limit but Limits::range_bytes
+  bool operator==(const HistoryOperation&) const = default;
+};
+/// What is older than `revision` and superseded at it is no longer kept. Writes no key, so the
+/// revision does not grow.
+struct CompactOperation {
+  Revision revision{};
+  bool operator==(const CompactOperation&) const = default;
+};
+/// What is compacted without being asked. A version goes once either bound says so; 0: no bound.
+struct Retention {
+  std::uint64_t revisions = 0;  // at least so many are kept
+  std::uint64_t age_ms = 0;     // by the stamps of the log
+  bool operator==(const Retention&) const = default;
+};
+inline constexpr std::uint64_t kRetentionAgeMinMs = 1000;
+/// From here on. Writes no key.
+struct RetainOperation {
+  Retention retention{};
+  bool operator==(const RetainOperation&) const = default;
+};
+using Operation = std::variant<RangeOperation, PutOperation, DeleteOperation, HistoryOperation,
+                               CompactOperation, RetainOperation>;
 
 /// If every compare holds `then` runs, otherwise `otherwise`. Reads see earlier writes of the same
 /// transaction; no key is written twice. The only way to write (DESIGN section 5.7).
@@ -133,7 +163,27 @@ struct DeleteResult {
   std::vector<KeyValue> previous{};
   bool operator==(const DeleteResult&) const = default;
 };
-using OperationResult = std::variant<RangeResult, PutResult, DeleteResult>;
+/// A put or a delete. A delete's item has a key, modify_revision and time, and nothing else.
+struct Event {
+  std::uint32_t sub_index = 0;  // position among the writes of its revision, from 0
+  bool deleted = false;
+  KeyValue item{};  // modify_revision is the event's revision
+  bool operator==(const Event&) const = default;
+};
+struct HistoryResult {
+  std::vector<Event> events{};
+  bool more = false;
+  bool operator==(const HistoryResult&) const = default;
+};
+struct CompactResult {
+  bool operator==(const CompactResult&) const = default;
+};
+struct RetainResult {
+  Retention previous{};
+  bool operator==(const RetainResult&) const = default;
+};
+using OperationResult =
+    std::variant<RangeResult, PutResult, DeleteResult, HistoryResult, CompactResult, RetainResult>;
 
 /// revision: the store's after this transaction; +1 exactly if it wrote something.
 struct TransactionResult {
@@ -165,7 +215,13 @@ struct Write {
 /// What a Write requires, its transaction apart: kInvalidArgument, naming it.
 base::Status validate(const Write& write);
 
-using Command = std::variant<OpenSession, CloseSession, Write>;
+/// Nothing but its stamp: that much time has passed, so a read at an earlier one can be answered
+/// for good.
+struct Tick {
+  bool operator==(const Tick&) const = default;
+};
+
+using Command = std::variant<OpenSession, CloseSession, Write, Tick>;
 
 /// What applying a command gave. A failed status is deterministic: the same on every member.
 /// status kUnknownSession, kSequenceForgotten, kSequenceTooFar, kInvalidArgument, kTooLarge,

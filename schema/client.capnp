@@ -152,4 +152,7 @@ struct MemberStatus {
   httpAddress @22 :Text;
   appliedEntries @23 :UInt64;
   unreadyForMs @24 :UInt64;  # for how long it has not been ready; 0 if it is
+  compacted @25 :UInt64;      # the oldest revision that can be read
+  keepRevisions @26 :UInt64;  # what is kept without being asked; 0: no bound
+  keepAgeMs @27 :UInt64;
 }

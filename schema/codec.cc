@@ -56,6 +56,17 @@ void write_compare(const kv::Compare& from, Compare::Builder to) {
   to.setValue(to_data(from.value));
 }
 
+void write_retention(const kv::Retention& from, RetainOperation::Builder to) {
+  to.setRevisions(from.revisions);
+  to.setAgeMs(from.age_ms);
+}
+
+void write_event(const kv::Event& from, Event::Builder to) {
+  to.setSubIndex(from.sub_index);
+  to.setDeleted(from.deleted);
+  write_item(from.item, to.initItem());
+}
+
 struct WriteOperation {
   Operation::Builder to;
 
@@ -65,6 +76,8 @@ struct WriteOperation {
     range.setLimit(from.limit);
     range.setKeysOnly(from.keys_only);
     range.setCountOnly(from.count_only);
+    range.setRevision(from.revision.value);
+    range.setTime(from.time.value);
   }
   void operator()(const kv::PutOperation& from) {
     auto put = to.initPut();
@@ -76,6 +89,18 @@ struct WriteOperation {
     auto erase = to.initDelete();
     write_range(from.range, erase.initRange());
     erase.setPrevious(from.previous);
+  }
+  void operator()(const kv::HistoryOperation& from) {
+    auto history = to.initHistory();
+    history.setKey(to_data(from.key));
+    history.setBefore(from.before.value);
+    history.setLimit(from.limit);
+  }
+  void operator()(const kv::CompactOperation& from) {
+    to.initCompact().setRevision(from.revision.value);
+  }
+  void operator()(const kv::RetainOperation& from) {
+    write_retention(from.retention, to.initRetain());
   }
 };
 
@@ -98,6 +123,14 @@ struct WriteResult {
     erase.setDeleted(from.deleted);
     write_items(from.previous, erase.initPrevious(size32(from.previous.size())));
   }
+  void operator()(const kv::HistoryResult& from) {
+    auto history = to.initHistory();
+    auto events = history.initEvents(size32(from.events.size()));
+    for (unsigned i = 0; i < events.size(); ++i) write_event(from.events[i], events[i]);
+    history.setMore(from.more);
+  }
+  void operator()(const kv::CompactResult&) { to.setCompact(); }
+  void operator()(const kv::RetainResult& from) { write_retention(from.previous, to.initRetain()); }
 };
 
 void write_operations(const std::vector<kv::Operation>& from, capnp::List<Operation>::Builder to) {
@@ -133,6 +166,14 @@ kv::KeyValue read_item(KeyValue::Reader from) {
   return to;
 }
 
+kv::Event read_event(Event::Reader from) {
+  return {from.getSubIndex(), from.getDeleted(), read_item(from.getItem())};
+}
+
+kv::Retention read_retention(RetainOperation::Reader from) {
+  return {from.getRevisions(), from.getAgeMs()};
+}
+
 Status read_items(capnp::List<KeyValue>::Reader from, std::vector<kv::KeyValue>* to) {
   Status status = check_elements("items", from.size());
   if (!status.is_ok()) return status;
@@ -155,8 +196,9 @@ Result<kv::Operation> read_operation(Operation::Reader from) {
   switch (from.which()) {
     case Operation::RANGE: {
       auto range = from.getRange();
-      return kv::Operation(kv::RangeOperation{read_range(range.getRange()), range.getLimit(),
-                                              range.getKeysOnly(), range.getCountOnly()});
+      return kv::Operation(kv::RangeOperation{
+          read_range(range.getRange()), range.getLimit(), range.getKeysOnly(), range.getCountOnly(),
+          kv::Revision(range.getRevision()), kv::HybridTime(range.getTime())});
     }
     case Operation::PUT: {
       auto put = from.getPut();
@@ -167,6 +209,15 @@ Result<kv::Operation> read_operation(Operation::Reader from) {
       auto erase = from.getDelete();
       return kv::Operation(kv::DeleteOperation{read_range(erase.getRange()), erase.getPrevious()});
     }
+    case Operation::HISTORY: {
+      auto history = from.getHistory();
+      return kv::Operation(kv::HistoryOperation{
+          to_string(history.getKey()), kv::Revision(history.getBefore()), history.getLimit()});
+    }
+    case Operation::COMPACT:
+      return kv::Operation(kv::CompactOperation{kv::Revision(from.getCompact().getRevision())});
+    case Operation::RETAIN:
+      return kv::Operation(kv::RetainOperation{read_retention(from.getRetain())});
   }
   return unknown("operation", from.which());
 }
@@ -208,6 +259,19 @@ Result<kv::OperationResult> read_result(OperationResult::Reader from) {
       if (!status.is_ok()) return status;
       return kv::OperationResult(std::move(to));
     }
+    case OperationResult::HISTORY: {
+      auto history = from.getHistory();
+      kv::HistoryResult to;
+      Status status = check_elements("events", history.getEvents().size());
+      if (!status.is_ok()) return status;
+      for (auto event : history.getEvents()) to.events.push_back(read_event(event));
+      to.more = history.getMore();
+      return kv::OperationResult(std::move(to));
+    }
+    case OperationResult::COMPACT:
+      return kv::OperationResult(kv::CompactResult{});
+    case OperationResult::RETAIN:
+      return kv::OperationResult(kv::RetainResult{read_retention(from.getRetain())});
   }
   return unknown("result", from.which());
 }

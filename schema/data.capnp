@@ -32,6 +32,8 @@ struct RangeOperation {
   limit @1 :UInt64;
   keysOnly @2 :Bool;
   countOnly @3 :Bool;
+  revision @4 :UInt64;  # as the keys were after it; 0: now
+  time @5 :UInt64;      # as they were at this hybrid time; 0: now; not both
 }
 struct PutOperation {
   key @0 :Data;
@@ -42,11 +44,27 @@ struct DeleteOperation {
   range @0 :KeyRange;
   previous @1 :Bool;
 }
+struct HistoryOperation {
+  # Only in reads.
+  key @0 :Data;
+  before @1 :UInt64;  # only versions of older revisions; 0: from the newest on
+  limit @2 :UInt64;
+}
+struct CompactOperation {
+  revision @0 :UInt64;
+}
+struct RetainOperation {
+  revisions @0 :UInt64;  # 0: no bound
+  ageMs @1 :UInt64;      # 0: no bound
+}
 struct Operation {
   union {
     range @0 :RangeOperation;
     put @1 :PutOperation;
     delete @2 :DeleteOperation;
+    history @3 :HistoryOperation;
+    compact @4 :CompactOperation;
+    retain @5 :RetainOperation;
   }
 }
 
@@ -69,11 +87,23 @@ struct DeleteResult {
   deleted @0 :UInt64;
   previous @1 :List(KeyValue);
 }
+struct Event {
+  subIndex @0 :UInt32;  # among the writes of its revision
+  deleted @1 :Bool;
+  item @2 :KeyValue;    # of a delete: key, modifyRevision and time
+}
+struct HistoryResult {
+  events @0 :List(Event);  # the newest first
+  more @1 :Bool;
+}
 struct OperationResult {
   union {
     range @0 :RangeResult;
     put @1 :PutResult;
     delete @2 :DeleteResult;
+    history @3 :HistoryResult;
+    compact @4 :Void;
+    retain @5 :RetainOperation;  # what was in force before
   }
 }
 struct TransactionResult {

@@ -10,6 +10,7 @@ struct Command {
     openSession @1 :Void;
     closeSession @2 :UInt64;  # session
     write @3 :Write;
+    tick @4 :Void;  # nothing but its stamp
   }
 }
 

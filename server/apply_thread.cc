@@ -16,8 +16,17 @@ constexpr std::uint32_t kIdleMs = 1000;
 
 /// Whether a failed read says something about the request, not about the disk.
 bool is_answer(Code code) {
-  return code == Code::kInvalidArgument || code == Code::kTooLarge || code == Code::kUnavailable ||
-         code == Code::kOverloaded;
+  switch (code) {
+    case Code::kInvalidArgument:
+    case Code::kTooLarge:
+    case Code::kUnavailable:
+    case Code::kOverloaded:
+    case Code::kCompacted:
+    case Code::kFutureRevision:
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::size_t size_of(const kv::TransactionResult& result) {
@@ -25,6 +34,10 @@ std::size_t size_of(const kv::TransactionResult& result) {
   for (const auto& part : result.results) {
     if (const auto* range = std::get_if<kv::RangeResult>(&part)) {
       for (const auto& item : range->items) bytes += item.key.size() + item.value.size() + 64;
+    } else if (const auto* history = std::get_if<kv::HistoryResult>(&part)) {
+      for (const auto& each : history->events) {
+        bytes += each.item.key.size() + each.item.value.size() + 64;
+      }
     }
   }
   return bytes;
@@ -58,13 +71,14 @@ base::Index ApplyThread::durable_applied() const {
 
 void ApplyThread::run() {
   for (;;) {
-    std::vector<Work> batch = queue_.wait(long_reads_.empty() ? kIdleMs : 0);
+    std::vector<Work> batch = queue_.wait(long_reads_.empty() && !sweeps_ ? kIdleMs : 0);
     if (batch.empty() && queue_.stopped()) break;
     Status status;
     for (auto work = batch.begin(); work != batch.end() && status.is_ok(); ++work) {
       status = serve(*work);
     }
     if (status.is_ok()) status = continue_read();
+    if (status.is_ok()) status = continue_sweep();
     send_events();
     if (!status.is_ok()) return fatal_(status);
   }
@@ -167,6 +181,19 @@ Status ApplyThread::continue_read() {
   } else {
     long_reads_.push_back(std::move(read));
   }
+  return Status::ok();
+}
+
+Status ApplyThread::continue_sweep() {
+  if (swept_for_ != machine_->position().compacted) {
+    swept_for_ = machine_->position().compacted;
+    sweeps_ = true;
+  }
+  if (!sweeps_) return Status::ok();
+  const Busy busy(stamp_, boot_ms());
+  const auto more = machine_->sweep(kSweepBytes);
+  if (!more.is_ok()) return more.status();
+  sweeps_ = more.value();
   return Status::ok();
 }
 

@@ -29,6 +29,7 @@ namespace server {
 class ApplyThread : public ApplyPort {
  public:
   static constexpr std::size_t kSliceBytes = 1 << 20;
+  static constexpr std::size_t kSweepBytes = 64 << 10;  // between two turns
   static constexpr std::size_t kLongReads = 16;
   static constexpr std::uint64_t kLongReadMs = 60'000;  // the longest deadline of a client
 
@@ -90,6 +91,7 @@ class ApplyThread : public ApplyPort {
   base::Status apply_slice(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal);
   base::Status serve_read(ReadWork& work);
   base::Status continue_read();
+  base::Status continue_sweep();
   void answer_read(std::uint64_t request, base::Result<kv::TransactionResult> result,
                    kv::Position position);
   base::Status serve_freeze(FreezeWork& work);
@@ -103,6 +105,8 @@ class ApplyThread : public ApplyPort {
   ProcessFaults& faults_;
   std::atomic<std::uint64_t> sessions_{0};
   WorkQueue<Work> queue_;
+  bool sweeps_ = true;        // compacted history may be left to remove, also from before a restart
+  base::Revision swept_for_;  // the compaction that is, or was, swept
   std::deque<LongRead> long_reads_;  // the next to go on first
   std::vector<LoopEvent> events_;    // completions that are not posted yet
   std::size_t events_bytes_ = 0;

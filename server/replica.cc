@@ -60,6 +60,7 @@ void Replica::Impl::advance(std::uint64_t steady_ms, std::uint64_t wall_ms) {
   steady_ms_ += ticks * options_.tick_ms;
   step(raft::Tick{static_cast<std::uint32_t>(std::min<std::uint64_t>(ticks, UINT32_MAX))});
   resign_if_drained();
+  let_time_pass();
   if (steady_ms >= next_cut_ms_) {
     next_cut_ms_ = steady_ms + kCutEveryMs;
     cut_log();
@@ -164,6 +165,7 @@ void Replica::Impl::persist_failed(const Status& status) {
 void Replica::Impl::fail_everything() {
   queued_writes_.clear();
   queued_reads_.clear();
+  waiting_times_.clear();
   appended_.clear();
   waiting_reads_.clear();
   changing_.clear();
@@ -210,6 +212,7 @@ void Replica::Impl::applied(std::vector<raft::EntryPtr> entries, std::vector<kv:
   CHECK(position.applied == entries.back()->index);
   position_ = std::move(position);
   clock_.observe(position_.time);
+  release_times();
   applied_entries_ += entries.size();
   const Term term = core_.summary().term;
   for (std::size_t i = 0; i < entries.size(); ++i) {

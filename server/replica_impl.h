@@ -94,6 +94,11 @@ class Replica::Impl {
   void resign_if_drained();
   void cut_log();
 
+  // Reads at a time (replica_times.cc).
+  void wait_for_time(Request request, base::HybridTime time);
+  void let_time_pass();
+  void release_times();
+
   const ReplicaOptions options_;
   const ReplicaPorts ports_;
   const base::MemberId self_;
@@ -110,6 +115,9 @@ class Replica::Impl {
   std::size_t pending_bytes_ = 0;
   std::vector<raft::Proposal> queued_writes_;
   std::vector<Request> queued_reads_;
+  std::multimap<base::HybridTime, std::pair<Request, std::uint64_t>>
+      waiting_times_;  // and since when
+  std::uint64_t next_time_tick_ms_ = 0;
   std::map<base::Index, Request> appended_;            // stage kAppended
   std::multimap<base::Index, Request> waiting_reads_;  // stage kWaiting
   std::vector<Request> changing_;                      // stage kChanging
@@ -132,5 +140,8 @@ class Replica::Impl {
   std::uint64_t failed_proposals_ = 0;
   std::uint64_t failed_reads_ = 0;
 };
+
+/// The newest time that a range of it reads at; 0 if none does.
+base::HybridTime newest_time(const kv::Transaction& transaction);
 
 }  // namespace server

@@ -23,6 +23,8 @@ std::size_t bytes_of(const kv::Transaction& transaction) {
       bytes += 64;
       if (const auto* range = std::get_if<kv::RangeOperation>(&operation)) {
         bytes += range->range.begin.size() + range->range.end.size();
+      } else if (const auto* history = std::get_if<kv::HistoryOperation>(&operation)) {
+        bytes += history->key.size();
       }
     }
   }
@@ -72,6 +74,8 @@ void Replica::Impl::read(Request request, kv::Transaction transaction) {
   Pending* pending = take_in(request, Kind::kRead, bytes_of(transaction));
   if (pending == nullptr) return;
   pending->transaction = std::move(transaction);
+  const base::HybridTime time = newest_time(pending->transaction);
+  if (time > position_.time) return wait_for_time(request, time);
   queued_reads_.push_back(request);
 }
 
@@ -133,6 +137,7 @@ void Replica::Impl::pump() {
     raft::Propose propose{std::exchange(queued_writes_, {})};
     for (auto& proposal : propose.proposals) {
       proposal.stamp = clock_.now(wall_ms_);
+      if (proposal.id == kNobodys) continue;
       pending_.at(proposal.id).stage = Stage::kInCore;
     }
     proposals_ += propose.proposals.size();

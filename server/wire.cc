@@ -21,8 +21,10 @@ std::size_t bytes_of(const kv::TransactionResult& result) {
       for (const auto& item : range->items) bytes += bytes_of(item);
     } else if (const auto* put = std::get_if<kv::PutResult>(&part)) {
       if (put->previous) bytes += bytes_of(*put->previous);
-    } else {
-      for (const auto& item : std::get<kv::DeleteResult>(part).previous) bytes += bytes_of(item);
+    } else if (const auto* erase = std::get_if<kv::DeleteResult>(&part)) {
+      for (const auto& item : erase->previous) bytes += bytes_of(item);
+    } else if (const auto* history = std::get_if<kv::HistoryResult>(&part)) {
+      for (const auto& event : history->events) bytes += bytes_of(event.item);
     }
   }
   return bytes;
@@ -193,6 +195,9 @@ void write_status(const NodeView& view, const std::string& http_address,
   to.setLogBytes(view.log->size_bytes());
   to.setSessions(view.sessions());
   to.setDigest(replica.position.digest);
+  to.setCompacted(replica.position.compacted.value);
+  to.setKeepRevisions(replica.position.retention.revisions);
+  to.setKeepAgeMs(replica.position.retention.age_ms);
   to.setVersion(HOLDFAST_VERSION);
   to.setHttpAddress(http_address);
   to.setAppliedEntries(replica.applied_entries);

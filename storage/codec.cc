@@ -24,6 +24,7 @@ struct WriteCommand {
 
   void operator()(const kv::OpenSession&) { to.setOpenSession(); }
   void operator()(const kv::CloseSession& from) { to.setCloseSession(from.session.value); }
+  void operator()(const kv::Tick&) { to.setTick(); }
   void operator()(const kv::Write& from) {
     auto write = to.initWrite();
     write.setSession(from.session.value);
@@ -56,6 +57,8 @@ Result<kv::Command> read_command(schema::Command::Reader from) {
       return kv::Command(kv::CloseSession{kv::SessionId(from.getCloseSession())});
     case schema::Command::WRITE:
       return read_write(from.getWrite());
+    case schema::Command::TICK:
+      return kv::Command(kv::Tick{});
   }
   return corrupt("unknown kind " + std::to_string(from.which()));
 }

@@ -7,6 +7,22 @@
 namespace storage {
 namespace {
 
+using Rows = std::map<std::string, std::string, std::less<>>;
+
+std::optional<std::string> find_row(const Rows& rows, std::string_view key) {
+  const auto row = rows.find(key);
+  if (row == rows.end()) return std::nullopt;
+  return row->second;
+}
+
+void visit_rows(const Rows& rows, std::string_view begin, std::string_view end,
+                const std::function<bool(std::string_view key, std::string_view value)>& visit) {
+  for (auto row = rows.lower_bound(begin); row != rows.end(); ++row) {
+    if (!end.empty() && row->first >= end) break;
+    if (!visit(row->first, row->second)) break;
+  }
+}
+
 std::size_t at(kv::Space space) {
   return static_cast<std::size_t>(space);
 }
@@ -42,24 +58,8 @@ void MemoryStateDisk::wipe() {
 }
 
 base::Result<std::optional<std::string>> MemoryEngine::get(kv::Space space, std::string_view key) {
-  const auto& rows = rows_[at(space)];
-  const auto row = rows.find(key);
-  if (row == rows.end()) return std::optional<std::string>();
-  return std::optional(row->second);
+  return find_row(rows_[at(space)], key);
 }
-
-namespace {
-
-void visit_rows(const std::map<std::string, std::string, std::less<>>& rows, std::string_view begin,
-                std::string_view end,
-                const std::function<bool(std::string_view key, std::string_view value)>& visit) {
-  for (auto row = rows.lower_bound(begin); row != rows.end(); ++row) {
-    if (!end.empty() && row->first >= end) break;
-    if (!visit(row->first, row->second)) break;
-  }
-}
-
-}  // namespace
 
 base::Status MemoryEngine::scan(
     kv::Space space, std::string_view begin, std::string_view end,
@@ -110,6 +110,9 @@ class MemoryEngine::Snapshot final : public kv::EngineSnapshot {
       }
     }
     return page;
+  }
+  base::Result<std::optional<std::string>> get(kv::Space space, std::string_view key) override {
+    return find_row(image_[at(space)], key);
   }
   base::Status scan(
       kv::Space space, std::string_view begin, std::string_view end,

@@ -30,7 +30,7 @@ constexpr int kCacheShardBits = 1;
 
 /// By space. RocksDB wants one to be called so.
 constexpr std::array<const char*, kv::kSpaces> kFamilyNames = {"default", "history", "sessions",
-                                                               "meta"};
+                                                               "meta", "versions"};
 
 /// Gives freed memtables back to the system; the allocator keeps them otherwise.
 class TrimAfterFlush final : public rocksdb::EventListener {
@@ -75,11 +75,15 @@ Status write(RocksInstance& instance, rocksdb::WriteBatch& batch) {
   return to_status(instance.db->Write(options, &batch), "write to the state");
 }
 
+/// `snapshot`: null for the latest rows.
 base::Result<std::optional<std::string>> read(RocksInstance& instance, kv::Space space,
-                                              std::string_view key) {
+                                              std::string_view key,
+                                              const rocksdb::Snapshot* snapshot = nullptr) {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot;
   std::string value;
   const rocksdb::Status status =
-      instance.db->Get(rocksdb::ReadOptions(), instance.family(space), rocksdb::Slice(key), &value);
+      instance.db->Get(options, instance.family(space), rocksdb::Slice(key), &value);
   if (status.IsNotFound()) return std::optional<std::string>();
   if (!status.ok()) return to_status(status, "read the state");
   return std::optional(std::move(value));
@@ -203,9 +207,7 @@ class RocksSnapshot final : public kv::EngineSnapshot {
   base::Result<kv::EnginePage> read(const kv::EngineCursor& from,
                                     std::size_t limit_bytes) override {
     std::lock_guard lock(instance_->mutex);
-    if (instance_->db == nullptr) {
-      return Status(base::Code::kUnavailable, "another state was installed meanwhile");
-    }
+    if (instance_->db == nullptr) return gone();
     kv::EnginePage page;
     std::size_t bytes = 0;
     for (auto space = static_cast<std::size_t>(from.space); space < kv::kSpaces; ++space) {
@@ -217,18 +219,23 @@ class RocksSnapshot final : public kv::EngineSnapshot {
     }
     return page;
   }
-  // The engine's thread closes its instance itself, so no lock: another thread's page may be stuck
-  // on the disk.
+  // The engine's thread closes its instance itself, so these take no lock: another thread's page
+  // may be stuck on the disk.
+  base::Result<std::optional<std::string>> get(kv::Space space, std::string_view key) override {
+    if (instance_->db == nullptr) return gone();
+    return storage::read(*instance_, space, key, snapshot_);
+  }
   Status scan(
       kv::Space space, std::string_view begin, std::string_view end,
       const std::function<bool(std::string_view key, std::string_view value)>& visit) override {
-    if (instance_->db == nullptr) {
-      return Status(base::Code::kUnavailable, "another state was installed meanwhile");
-    }
+    if (instance_->db == nullptr) return gone();
     return scan_rows(*instance_, snapshot_, space, begin, end, visit);
   }
 
  private:
+  static Status gone() {
+    return Status(base::Code::kUnavailable, "another state was installed meanwhile");
+  }
   Status read_space(kv::Space space, const std::string& begin, std::size_t limit_bytes,
                     std::size_t& bytes, kv::EnginePage& page) const {
     rocksdb::ReadOptions options;

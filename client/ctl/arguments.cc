@@ -1,6 +1,7 @@
 #include "client/ctl/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <ctime>
 
 #include "client/ctl/duration.h"
 #include "client/ctl/escape.h"
@@ -16,6 +17,9 @@ struct Raw {
   std::vector<std::string> endpoints;
   std::string timeout = "5s", dial_timeout = "500ms", format = "simple";
   std::string consistency = "l";
+  std::string at_time;
+  std::optional<std::uint64_t> keep_revisions;
+  std::string keep_age;
   std::string value;
   bool value_given = false;
   std::string bench_verb, bench_duration = "10s";
@@ -60,6 +64,9 @@ void add_key_verbs(CLI::App& app, Raw& raw, Arguments& to) {
   get->add_option("--limit", to.get.limit, "at most so many keys");
   get->add_flag("--keys-only", to.get.keys_only, "no values");
   get->add_flag("--count-only", to.get.count_only, "only how many keys there are");
+  get->add_option("--rev", to.get.revision, "as it was after this revision");
+  get->add_option("--at-time", raw.at_time,
+                  "as it was then: 2026-11-30T05:00:00Z, -5m, or milliseconds since 1970");
   get->add_option("--consistency", raw.consistency,
                   "l: linearizable (default); s: what the asked member has, perhaps stale");
   get->callback([&to] { to.verb = Verb::kGet; });
@@ -75,6 +82,27 @@ void add_key_verbs(CLI::App& app, Raw& raw, Arguments& to) {
       "Compares: value, version, create, modify, with = != < >. Operations: put KEY VALUE,\n"
       "get KEY [END] and del KEY [END] with --prefix. Exit code 3 if a compare failed.");
   txn->callback([&to] { to.verb = Verb::kTxn; });
+}
+
+void add_history_verbs(CLI::App& app, Raw& raw, Arguments& to) {
+  auto* history =
+      app.add_subcommand("history", "every version of a key that is kept, newest first");
+  history->add_option("KEY", to.history.key, "the key")->required();
+  history->add_option("--limit", to.history.limit, "at most so many versions");
+  history->add_option("--before", to.history.before, "only versions of older revisions");
+  history->callback([&to] { to.verb = Verb::kHistory; });
+
+  auto* compact = app.add_subcommand("compact", "give up old versions, now or from here on");
+  compact->add_option("REV", to.compact.revision,
+                      "what is older, and superseded at this revision, goes now");
+  compact->add_option("--keep-revisions", raw.keep_revisions,
+                      "from here on keep so many revisions, older ones go (0: no bound)");
+  compact->add_option("--keep-age", raw.keep_age,
+                      "from here on keep what is younger, such as 12h or 7d (0: no bound)");
+  compact->footer(
+      "What is in force is part of the cluster's state; `holdfast -w json status` shows it.\n"
+      "Without bounds every version is kept until somebody compacts.");
+  compact->callback([&to] { to.verb = Verb::kCompact; });
 }
 
 void add_cluster_verbs(CLI::App& app, Raw& raw, Arguments& to) {
@@ -307,8 +335,8 @@ void add_snapshots(CLI::App& app, Raw& raw, Arguments& to) {
 
 base::Status unescape_all(Arguments& to) {
   if (!to.global.hex) return {};
-  std::vector<std::string*> texts = {&to.put.key, &to.get.key, &to.get.end, &to.del.key,
-                                     &to.del.end};
+  std::vector<std::string*> texts = {&to.put.key, &to.get.key, &to.get.end,
+                                     &to.del.key, &to.del.end, &to.history.key};
   if (to.put.value.has_value()) texts.push_back(&*to.put.value);
   for (std::string* text : texts) {
     auto bytes = unescape(*text);
@@ -368,6 +396,25 @@ base::Status convert_global(const Raw& raw, Global& to) {
   return {};
 }
 
+base::Status convert_history(const Raw& raw, Arguments& to) {
+  if (!raw.at_time.empty()) {
+    if (to.get.revision != 0) return bad("--rev and --at-time exclude each other");
+    const auto now_ms = static_cast<std::uint64_t>(std::time(nullptr)) * 1000;
+    auto at = parse_moment_ms(raw.at_time, now_ms);
+    if (!at.is_ok()) return bad("--at-time: " + at.status().detail());
+    to.get.at_ms = at.value();
+  }
+  if (to.verb != Verb::kCompact) return {};
+  if (raw.keep_revisions || !raw.keep_age.empty()) {
+    auto age = parse_age_ms(raw.keep_age.empty() ? "0" : raw.keep_age);
+    if (!age.is_ok()) return bad("--keep-age: " + age.status().detail());
+    to.compact.keep = kv::Retention{raw.keep_revisions.value_or(0), age.value()};
+  }
+  if (to.compact.revision == 0 && !to.compact.keep)
+    return bad("compact: give a revision, --keep-revisions or --keep-age");
+  return {};
+}
+
 base::Status convert(const Raw& raw, Arguments& to) {
   auto status = convert_global(raw, to.global);
   if (!status.is_ok()) return status;
@@ -382,6 +429,8 @@ base::Status convert(const Raw& raw, Arguments& to) {
   if (!exclusive(to.get.prefix, to.get.from_key, to.get.end) ||
       !exclusive(to.del.prefix, to.del.from_key, to.del.end))
     return bad("END, --prefix and --from-key exclude each other");
+  status = convert_history(raw, to);
+  if (!status.is_ok()) return status;
   if (to.verb == Verb::kBench && raw.bench_verb != "put" && raw.bench_verb != "get")
     return bad("bench: \"" + raw.bench_verb + "\" is not put or get");
   to.bench.writes = raw.bench_verb != "get";
@@ -411,6 +460,7 @@ Parsed parse_arguments(int argc, const char* const* argv) {
       "surely not applied; 5 outcome unknown.");
   add_global(app, raw, *parsed.arguments);
   add_key_verbs(app, raw, *parsed.arguments);
+  add_history_verbs(app, raw, *parsed.arguments);
   add_cluster_verbs(app, raw, *parsed.arguments);
   add_membership(app, *parsed.arguments);
   add_snapshots(app, raw, *parsed.arguments);

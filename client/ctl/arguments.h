@@ -37,8 +37,20 @@ struct GetArguments {
   std::string key, end;
   bool prefix = false, from_key = false, keys_only = false, count_only = false;
   std::uint64_t limit = 0;
+  std::uint64_t revision = 0;  // 0: now
+  std::uint64_t at_ms = 0;     // since 1970; 0: now
   Consistency consistency = Consistency::kLinearizable;
   bool is_range() const { return prefix || from_key || !end.empty(); }
+};
+struct HistoryArguments {
+  std::string key;
+  std::uint64_t limit = 0;
+  std::uint64_t before = 0;  // a revision; 0: from the newest on
+};
+struct CompactArguments {
+  std::uint64_t revision = 0;  // 0: no compaction now
+  /// What is kept from here on; nullopt: as before.
+  std::optional<kv::Retention> keep;
 };
 struct DelArguments {
   std::string key, end;
@@ -114,6 +126,8 @@ enum class Verb : std::uint8_t {
   kGet,
   kDel,
   kTxn,
+  kHistory,
+  kCompact,
   kStatus,
   kHealth,
   kMatrix,
@@ -149,6 +163,8 @@ struct Arguments {
   PutArguments put;
   GetArguments get;
   DelArguments del;
+  HistoryArguments history;
+  CompactArguments compact;
   MemberArguments member;
   std::string move_leader_to;
   FaultChange fault;

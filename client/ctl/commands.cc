@@ -33,6 +33,11 @@ kv::KeyRange range_of(const std::string& key, const std::string& end, bool prefi
   return {key, end};
 }
 
+/// The last stamp of that millisecond, so that all that was written in it is seen; 0: none.
+base::HybridTime end_of_millisecond(std::uint64_t ms) {
+  return ms == 0 ? base::HybridTime() : base::HybridTime(ms, UINT16_MAX);
+}
+
 template <class T>
 const T* only(const Outcome& outcome) {
   return outcome.result.results.size() == 1 ? std::get_if<T>(&outcome.result.results.front())
@@ -92,9 +97,9 @@ int run_get(const Arguments& arguments) {
   auto session = Session::open(arguments.global);
   if (!session.is_ok()) return fail("get", session.status(), format);
   kv::Transaction transaction;
-  transaction.then.push_back(
-      kv::RangeOperation{range_of(get.key, get.end, get.prefix, get.from_key), get.limit,
-                         get.keys_only, get.count_only});
+  transaction.then.push_back(kv::RangeOperation{
+      range_of(get.key, get.end, get.prefix, get.from_key), get.limit, get.keys_only,
+      get.count_only, base::Revision(get.revision), end_of_millisecond(get.at_ms)});
   const Outcome outcome = session.value()->read(std::move(transaction), get.consistency);
   if (!outcome.status.is_ok()) return fail("get", outcome, format);
   const auto* range = only<kv::RangeResult>(outcome);
@@ -125,6 +130,45 @@ int run_del(const Arguments& arguments) {
       stdout,
       format == Format::kJson ? json_of_del(outcome) : std::to_string(deleted->deleted) + "\n",
       missing ? kExitNotFound : kExitOk);
+}
+
+int run_history(const Arguments& arguments) {
+  const Format format = arguments.global.format;
+  auto session = Session::open(arguments.global);
+  if (!session.is_ok()) return fail("history", session.status(), format);
+  kv::Transaction transaction;
+  transaction.then.push_back(kv::HistoryOperation{
+      arguments.history.key, base::Revision(arguments.history.before), arguments.history.limit});
+  const Outcome outcome = session.value()->read(std::move(transaction), Consistency::kLinearizable);
+  if (!outcome.status.is_ok()) return fail("history", outcome, format);
+  const auto* history = only<kv::HistoryResult>(outcome);
+  if (history == nullptr) return malformed("history", format);
+  const int exit_code = history->events.empty() ? kExitNotFound : kExitOk;
+  if (format == Format::kJson) return print(stdout, json_of_history(outcome), exit_code);
+  if (history->more && arguments.history.limit == 0)
+    std::fprintf(
+        stderr, "holdfast: history: there is more; go on with --before %llu\n",
+        static_cast<unsigned long long>(history->events.back().item.modify_revision.value));
+  return print(stdout, simple_history(*history), exit_code);
+}
+
+int run_compact(const Arguments& arguments) {
+  const Format format = arguments.global.format;
+  const CompactArguments& compact = arguments.compact;
+  auto session = Session::open(arguments.global);
+  if (!session.is_ok()) return fail("compact", session.status(), format);
+  kv::Transaction transaction;
+  if (compact.revision != 0)
+    transaction.then.push_back(kv::CompactOperation{base::Revision(compact.revision)});
+  if (compact.keep) transaction.then.push_back(kv::RetainOperation{*compact.keep});
+  const Outcome outcome = session.value()->write(std::move(transaction));
+  if (!outcome.status.is_ok()) return fail("compact", outcome, format);
+  if (format == Format::kJson) return print(stdout, json_of_txn(outcome), kExitOk);
+  std::string text;
+  if (compact.revision != 0)
+    text += "compacted revision " + std::to_string(compact.revision) + "\n";
+  if (compact.keep) text += "from here on kept: " + describe(*compact.keep) + "\n";
+  return print(stdout, text, kExitOk);
 }
 
 int run_txn(const Arguments& arguments) {

@@ -13,6 +13,8 @@ int run_put(const Arguments& arguments);
 int run_get(const Arguments& arguments);
 int run_del(const Arguments& arguments);
 int run_txn(const Arguments& arguments);
+int run_history(const Arguments& arguments);
+int run_compact(const Arguments& arguments);
 
 /// Writes all of it. An error (a closed pipe, a full disk) is said on stderr.
 int print(std::FILE* to, const std::string& text, int exit_code);

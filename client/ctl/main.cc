@@ -36,6 +36,10 @@ int main(int argc, char** argv) {
       return run_del(arguments);
     case Verb::kTxn:
       return run_txn(arguments);
+    case Verb::kHistory:
+      return run_history(arguments);
+    case Verb::kCompact:
+      return run_compact(arguments);
     case Verb::kStatus:
       return run_status(arguments);
     case Verb::kHealth:

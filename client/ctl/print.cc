@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "client/ctl/duration.h"
 #include "client/ctl/escape.h"
 
 namespace client::ctl {
@@ -34,6 +35,16 @@ ordered_json range_json(const kv::RangeResult& range) {
   return {{"kvs", kvs}, {"count", range.count}, {"more", range.more}};
 }
 
+ordered_json history_json(const kv::HistoryResult& history) {
+  ordered_json events = ordered_json::array();
+  for (const kv::Event& event : history.events) {
+    ordered_json kv = key_value_json(event.item);
+    kv["time_ms"] = event.item.time.milliseconds();
+    events.push_back({{"type", event.deleted ? "DELETE" : "PUT"}, {"kv", kv}});
+  }
+  return {{"events", events}, {"more", history.more}};
+}
+
 struct ResultJson {
   ordered_json operator()(const kv::RangeResult& range) const {
     return {{"response_range", range_json(range)}};
@@ -45,6 +56,17 @@ struct ResultJson {
   }
   ordered_json operator()(const kv::DeleteResult& del) const {
     return {{"response_delete_range", {{"deleted", del.deleted}}}};
+  }
+  ordered_json operator()(const kv::HistoryResult& history) const {
+    return {{"response_history", history_json(history)}};
+  }
+  ordered_json operator()(const kv::CompactResult&) const {
+    return {{"response_compact", ordered_json::object()}};
+  }
+  ordered_json operator()(const kv::RetainResult& retain) const {
+    return {{"response_retain",
+             {{"previous_keep_revisions", retain.previous.revisions},
+              {"previous_keep_age_ms", retain.previous.age_ms}}}};
   }
 };
 
@@ -126,6 +148,32 @@ std::string simple_txn(const Outcome& outcome, bool hex) {
     }
   }
   return text;
+}
+
+std::string json_of_history(const Outcome& outcome) {
+  ordered_json json = {{"header", header_json(outcome.header)}};
+  json.update(history_json(only_result<kv::HistoryResult>(outcome)));
+  return dump(json);
+}
+
+std::string simple_history(const kv::HistoryResult& history) {
+  std::vector<std::vector<std::string>> rows;
+  for (const kv::Event& event : history.events) {
+    rows.push_back({std::to_string(event.item.modify_revision.value),
+                    format_moment(event.item.time.milliseconds()), event.deleted ? "delete" : "put",
+                    escape(event.item.value)});
+  }
+  return rows.empty() ? "" : table(rows);
+}
+
+std::string describe(const kv::Retention& retention) {
+  if (retention.revisions == 0 && retention.age_ms == 0) return "every version";
+  std::string text;
+  if (retention.revisions != 0)
+    text = "the last " + std::to_string(retention.revisions) + " revisions";
+  if (retention.age_ms == 0) return text;
+  if (!text.empty()) text += ", of these ";
+  return text + "what is younger than " + std::to_string(retention.age_ms / 1000) + " s";
 }
 
 std::string failure(const std::string& what, const base::Status& status, Format format) {

@@ -22,6 +22,12 @@ std::string simple_get(const kv::RangeResult& range, const GetArguments& how, bo
 /// SUCCESS or FAILURE, then each result after an empty line.
 std::string simple_txn(const Outcome& outcome, bool hex);
 
+std::string json_of_history(const Outcome& outcome);
+/// A line a version, newest first: revision, when, put or delete, value with escapes.
+std::string simple_history(const kv::HistoryResult& history);
+/// "the last 1000 revisions and what is younger than 3600 s".
+std::string describe(const kv::Retention& retention);
+
 /// Columns, each as wide as its widest cell. Requires: all rows have as many cells.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 

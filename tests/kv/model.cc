@@ -1,6 +1,8 @@
 #include "tests/kv/model.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 namespace kv {
 
@@ -8,8 +10,14 @@ using base::Code;
 
 Reply Model::apply(const AppliedEntry& entry) {
   time_ = std::max(time_, entry.time);
+  Reply reply = apply_command(entry);
+  retain();
+  return reply;
+}
+
+Reply Model::apply_command(const AppliedEntry& entry) {
   Reply reply;
-  if (!entry.command) return reply;
+  if (!entry.command || std::holds_alternative<Tick>(*entry.command)) return reply;
   if (std::holds_alternative<OpenSession>(*entry.command)) {
     while (sessions.size() >= limits_.sessions)
       sessions.erase(std::min_element(sessions.begin(), sessions.end(), [](auto& a, auto& b) {
@@ -68,6 +76,7 @@ Reply Model::transact(const Transaction& transaction, HybridTime) {
   }
   const auto items_before = items;
   const std::size_t history_before = history.size();
+  const auto past_before = std::tuple(compacted, compacted_time, retention);
   writing_ = revision.next();
   sub_index_ = 0;
   deleted_ = reply_bytes_ = 0;
@@ -79,16 +88,34 @@ Reply Model::transact(const Transaction& transaction, HybridTime) {
       results.push_back(std::visit([&](const auto& one) { return run(one); }, operation));
     if (sub_index_ > 0) revision = writing_;
     reply.result = {succeeded, revision, results};
-  } catch (const TooLarge&) {
+  } catch (const Refused& refused) {
     items = items_before;
     history.resize(history_before);
-    reply.code = Code::kTooLarge;
+    std::tie(compacted, compacted_time, retention) = past_before;
+    reply.code = refused.code;
   }
   return reply;
 }
 
-TransactionResult Model::read(const Transaction& transaction) {
-  return transact(transaction, time_).result;
+Reply Model::read(const Transaction& transaction) {
+  may_read_history_ = true;
+  Reply reply = transact(transaction, time_);
+  may_read_history_ = false;
+  return reply;
+}
+
+std::vector<Event> Model::kept() const {
+  std::map<std::string, std::size_t> newest;
+  for (std::size_t i = 0; i < history.size() && history[i].item.modify_revision <= compacted; ++i)
+    newest[history[i].item.key] = i;
+  std::vector<Event> events;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const Event& event = history[i];
+    const bool superseded = event.item.modify_revision <= compacted &&
+                            (event.deleted || newest.at(event.item.key) != i);
+    if (!superseded) events.push_back(event);
+  }
+  return events;
 }
 
 bool Model::holds(const Compare& compare) const {
@@ -112,9 +139,10 @@ bool Model::holds(const Compare& compare) const {
   return compare.result == CompareResult::kLess ? order < 0 : order > 0;
 }
 
-std::vector<std::string> Model::keys_in(const KeyRange& range) const {
+std::vector<std::string> Model::keys_in(const KeyRange& range,
+                                        const std::map<std::string, KeyValue>& among) {
   std::vector<std::string> keys;
-  for (const auto& [key, item] : items) {
+  for (const auto& [key, item] : among) {
     const bool one = range.end.empty() && key == range.begin;
     const bool within = !range.end.empty() && key >= range.begin &&
                         (range.end == std::string(1, '\0') || key < range.end);
@@ -131,12 +159,14 @@ bool Model::room_for(const KeyValue& item) {
 }
 
 OperationResult Model::run(const RangeOperation& operation) {
-  const auto keys = keys_in(operation.range);
+  const bool past = operation.revision || operation.time != HybridTime();
+  const auto then = past ? items_at(revision_to_read(operation)) : items;
+  const auto keys = keys_in(operation.range, then);
   RangeResult result;
   result.count = keys.size();
   if (operation.count_only) return result;
   for (const std::string& key : keys) {
-    KeyValue item = items.at(key);
+    KeyValue item = then.at(key);
     if (operation.keys_only) item.value = "";
     const bool enough = operation.limit != 0 && result.items.size() >= operation.limit;
     if (enough || !room_for(item)) {
@@ -148,12 +178,89 @@ OperationResult Model::run(const RangeOperation& operation) {
   return result;
 }
 
+/// The keys as they were after `at`, by going through all that happened.
+std::map<std::string, KeyValue> Model::items_at(Revision at) const {
+  std::map<std::string, KeyValue> then;
+  for (const Event& event : history) {
+    if (event.item.modify_revision > at) break;
+    if (event.deleted) {
+      then.erase(event.item.key);
+    } else {
+      then[event.item.key] = event.item;
+    }
+  }
+  return then;
+}
+
+Revision Model::revision_to_read(const RangeOperation& operation) const {
+  Revision at = operation.revision;
+  if (operation.time != HybridTime()) {
+    if (operation.time > time_) throw Refused{Code::kFutureRevision};
+    if (operation.time < compacted_time) throw Refused{Code::kCompacted};
+    at = compacted;
+    for (const Event& event : history)
+      if (event.item.time <= operation.time) at = std::max(at, event.item.modify_revision);
+  }
+  if (at > revision) throw Refused{Code::kFutureRevision};
+  if (at < compacted) throw Refused{Code::kCompacted};
+  return at;
+}
+
+OperationResult Model::run(const HistoryOperation& operation) {
+  if (!may_read_history_) throw Refused{Code::kInvalidArgument};
+  HistoryResult result;
+  const std::vector<Event> all = kept();
+  for (auto event = all.rbegin(); event != all.rend(); ++event) {
+    if (event->item.key != operation.key) continue;
+    if (operation.before && event->item.modify_revision >= operation.before) continue;
+    const bool enough = operation.limit != 0 && result.events.size() >= operation.limit;
+    if (enough || !room_for(event->item)) {
+      result.more = true;
+      break;
+    }
+    result.events.push_back(*event);
+  }
+  return result;
+}
+
+OperationResult Model::run(const CompactOperation& operation) {
+  if (operation.revision >= writing_) throw Refused{Code::kFutureRevision};
+  if (operation.revision <= compacted) throw Refused{Code::kCompacted};
+  compact(operation.revision);
+  return CompactResult{};
+}
+
+OperationResult Model::run(const RetainOperation& operation) {
+  return RetainResult{std::exchange(retention, operation.retention)};
+}
+
+void Model::compact(Revision at) {
+  compacted = at;
+  for (const Event& event : history)
+    if (event.item.modify_revision == at) compacted_time = event.item.time;
+}
+
+void Model::retain() {
+  if (retention.revisions > 0 &&
+      revision - compacted > retention.revisions + retention.revisions / 8 + 100)
+    compact(Revision(revision.value - retention.revisions));
+  if (retention.age_ms == 0 || time_.milliseconds() < retention.age_ms) return;
+  const HybridTime oldest(time_.milliseconds() - retention.age_ms, 0);
+  for (int step = 0; step < 64 && compacted < revision; ++step) {
+    const auto next = std::find_if(history.begin(), history.end(), [&](const Event& event) {
+      return event.item.modify_revision > compacted;
+    });
+    if (next->item.time >= oldest) break;
+    compact(next->item.modify_revision);
+  }
+}
+
 OperationResult Model::run(const PutOperation& operation) {
   PutResult result;
   KeyValue item{operation.key, operation.value, writing_, writing_, 1, {}, time_};
   if (items.contains(operation.key)) {
     const KeyValue& before = items.at(operation.key);
-    if (operation.previous && !room_for(before)) throw TooLarge();
+    if (operation.previous && !room_for(before)) throw Refused{Code::kTooLarge};
     if (operation.previous) result.previous = before;
     item.create_revision = before.create_revision;
     item.version = before.version + 1;
@@ -165,10 +272,10 @@ OperationResult Model::run(const PutOperation& operation) {
 
 OperationResult Model::run(const DeleteOperation& operation) {
   DeleteResult result;
-  for (const std::string& key : keys_in(operation.range)) {
-    if (++deleted_ > limits_.deleted_keys) throw TooLarge();
+  for (const std::string& key : keys_in(operation.range, items)) {
+    if (++deleted_ > limits_.deleted_keys) throw Refused{Code::kTooLarge};
     if (operation.previous) {
-      if (!room_for(items.at(key))) throw TooLarge();
+      if (!room_for(items.at(key))) throw Refused{Code::kTooLarge};
       result.previous.push_back(items.at(key));
     }
     ++result.deleted;

@@ -19,11 +19,18 @@ class Model {
 
   /// The expected reply, but for its detail.
   Reply apply(const AppliedEntry& entry);
-  TransactionResult read(const Transaction& transaction);
+  /// The same for a read.
+  Reply read(const Transaction& transaction);
+  /// The events that have to be kept: all above `compacted`, and the newest put up to there of each
+  /// key that it did not delete.
+  std::vector<Event> kept() const;
 
   Revision revision;
   std::map<std::string, KeyValue> items;
-  std::vector<Event> history;
+  std::vector<Event> history;  // all that ever happened
+  Revision compacted;
+  HybridTime compacted_time;
+  Retention retention;
 
   struct Session {
     std::uint64_t acknowledged_below = 0;
@@ -33,16 +40,27 @@ class Model {
   std::map<std::uint64_t, Session> sessions;
 
  private:
-  struct TooLarge {};
+  struct Refused {
+    base::Code code;
+  };
 
+  Reply apply_command(const AppliedEntry& entry);
   Reply write(const Write& write, const AppliedEntry& entry);
   Reply transact(const Transaction& transaction, HybridTime time);
   bool holds(const Compare& compare) const;
-  std::vector<std::string> keys_in(const KeyRange& range) const;
+  static std::vector<std::string> keys_in(const KeyRange& range,
+                                          const std::map<std::string, KeyValue>& among);
+  std::map<std::string, KeyValue> items_at(Revision at) const;
+  Revision revision_to_read(const RangeOperation& operation) const;
+  void compact(Revision at);
+  void retain();
   bool room_for(const KeyValue& item);
   OperationResult run(const RangeOperation& operation);
   OperationResult run(const PutOperation& operation);
   OperationResult run(const DeleteOperation& operation);
+  OperationResult run(const HistoryOperation& operation);
+  OperationResult run(const CompactOperation& operation);
+  OperationResult run(const RetainOperation& operation);
   void log(bool deleted, const KeyValue& item);
 
   Limits limits_;
@@ -50,6 +68,7 @@ class Model {
   Revision writing_;
   std::uint32_t sub_index_ = 0;
   std::uint64_t deleted_ = 0;
+  bool may_read_history_ = false;
   std::size_t reply_bytes_ = 0;
 };
 

@@ -80,7 +80,8 @@ TEST_F(OverlayTest, CommitsEverySpaceAtOnce) {
   EXPECT_EQ(engine_.commits, 1);
   EXPECT_EQ(overlay_.size_bytes(), 0u);
   const Rows rows = disk_->rows();
-  EXPECT_EQ(rows, (Rows{Map{{"a", "1"}}, Map{{"h", "2"}}, Map{{"s", "3"}}, Map{{"m", "4"}}}));
+  EXPECT_EQ(rows,
+            (Rows{Map{{"a", "1"}}, Map{{"h", "2"}}, Map{{"s", "3"}}, Map{{"m", "4"}}, Map{}}));
 }
 
 TEST_F(OverlayTest, AgreesWithAMapThroughRollbacksAndCommits) {
@@ -123,10 +124,10 @@ TEST_F(OverlayTest, AgreesWithAMapThroughRollbacksAndCommits) {
   }
 }
 
-TEST(OverlayDeath, HistoryIsNotReadHere) {
+TEST(OverlayDeath, ThePositionIsNotReadHere) {
   MapEngine engine(std::make_shared<MapDisk>());
   Overlay overlay(engine);
-  EXPECT_DEATH((void)overlay.get(Space::kHistory, "k"), "CHECK failed");
+  EXPECT_DEATH((void)overlay.get(Space::kMeta, "k"), "CHECK failed");
 }
 
 }  // namespace

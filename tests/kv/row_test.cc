@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <functional>
 
 #include "base/random.h"
@@ -44,6 +46,9 @@ Position position() {
   made.generation = 8;
   made.digest = 9;
   made.configuration = "c";
+  made.compacted = Revision(10);
+  made.compacted_time = HybridTime(11);
+  made.retention = {12, 13};
   return made;
 }
 
@@ -69,6 +74,12 @@ TEST(Row, LayoutsAreFixed) {
       "6b6579"
       "76616c7565";
   EXPECT_EQ(hex(encode_event({2, false, item()})), event);
+  EXPECT_EQ(hex(version_key(std::string("a\0b", 3), Revision(0x0304))),
+            "6100ff62"
+            "0001"
+            "fffffffffffffcfb");
+  EXPECT_EQ(hex(encode_version({.sub_index = 2, .deleted = true})), "010200000002");
+  EXPECT_EQ(hex(encode_swept(history_key(Revision(1), 2))), "01000000000000000100000002");
   EXPECT_EQ(hex(session_key(SessionId(1))), "0000000000000001");
   EXPECT_EQ(hex(outcome_key(SessionId(1), 2)), "00000000000000010000000000000002");
   EXPECT_EQ(hex(encode_session()), "01");
@@ -88,7 +99,7 @@ TEST(Row, LayoutsAreFixed) {
       "00";
   EXPECT_EQ(hex(encode_outcome(small)), kept);
   const std::string at =
-      "01"
+      "02"
       "0000000000000001"
       "0000000000000002"
       "0000000000000003"
@@ -99,7 +110,11 @@ TEST(Row, LayoutsAreFixed) {
       "0000000000000008"
       "0000000000000009"
       "00000001"
-      "63";
+      "63"
+      "000000000000000a"
+      "000000000000000b"
+      "000000000000000c"
+      "000000000000000d";
   EXPECT_EQ(hex(encode_position(position())), at);
 }
 
@@ -152,6 +167,12 @@ std::vector<Row> rows() {
        [](auto bytes) { return decode_latest("k", bytes).status().code(); }},
       {"event", encode_event({2, false, item()}),
        [](auto bytes) { return decode_event(history_key(Revision(1), 0), bytes).status().code(); }},
+      {"version", encode_version({}),
+       [](auto bytes) {
+         return decode_version(version_key("k", Revision(1)), bytes).status().code();
+       }},
+      {"swept", encode_swept(history_key(Revision(1), 2)),
+       [](auto bytes) { return decode_swept(bytes).status().code(); }},
       {"session", encode_session(), [](auto bytes) { return decode_session(bytes).code(); }},
       {"outcome", encode_outcome(outcome()),
        [](auto bytes) { return decode_outcome(bytes).status().code(); }},
@@ -162,11 +183,40 @@ std::vector<Row> rows() {
   };
 }
 
+TEST(Row, VersionsSortByKeyThenNewestFirst) {
+  const std::vector<std::string> keys = {std::string("\0", 1),
+                                         std::string("\0\0", 2),
+                                         std::string("\0\1", 2),
+                                         "\1",
+                                         "a",
+                                         std::string("a\0", 2),
+                                         std::string("a\0\xff", 3),
+                                         "a\1",
+                                         "ab",
+                                         "b",
+                                         "\xff",
+                                         "\xff\xff"};
+  std::vector<std::string> rows;
+  for (const std::string& key : keys) {
+    rows.push_back(versions_begin(key));
+    for (const std::uint64_t revision :
+         {std::uint64_t{1} << 40, std::uint64_t{256}, std::uint64_t{1}}) {
+      rows.push_back(version_key(key, Revision(revision)));
+      const auto version = decode_version(rows.back(), encode_version({.sub_index = 7}));
+      ASSERT_TRUE(version.is_ok());
+      EXPECT_EQ(version.value().key, key);
+      EXPECT_EQ(version.value().revision, Revision(revision));
+    }
+    rows.push_back(versions_end(key));
+  }
+  EXPECT_TRUE(std::is_sorted(rows.begin(), rows.end()));
+}
+
 TEST(Row, FormatsAreToldApart) {
   for (const Row& row : rows()) {
     std::string bytes = row.bytes;
     EXPECT_EQ(row.decode(bytes), Code::kOk) << row.name;
-    bytes[0] = 2;
+    ++bytes[0];
     EXPECT_EQ(row.decode(bytes), Code::kNewerFormat) << row.name;
     bytes[0] = 0;
     EXPECT_EQ(row.decode(bytes), Code::kCorrupt) << row.name;

@@ -38,12 +38,15 @@ class Generator {
     term_ += random_.chance(50) ? 1 : 0;
     entry.term = Term(term_);
     time_ += random_.below(3);  // equal times happen
+    if (random_.chance(10)) time_ += random_.below(400) << 16;
+    index_ = index.value;
     entry.time = HybridTime(time_);
     entry.hash = base::ChainHash{random_.next()};
     if (random_.chance(30)) return configuration(entry);
     entry.command = command(index);
     return entry;
   }
+  std::uint64_t newest = 0;  // revision, if somebody knows it
   Transaction transaction(bool may_write = true) {
     Transaction made;
     for (auto n = random_.below(3); n > 0; --n) made.compares.push_back(compare());
@@ -65,6 +68,7 @@ class Generator {
     Open& open =
         sessions_[sessions_.size() - 1 - random_.below(std::min<std::size_t>(7, sessions_.size()))];
     if (random_.chance(100)) return CloseSession{open.session};
+    if (random_.chance(50)) return Tick{};
     Write write{open.session, open.next, 0, transaction()};
     const std::uint64_t oldest = open.next > 6 ? open.next - 6 : 1;
     switch (random_.below(6)) {
@@ -108,10 +112,34 @@ class Generator {
             static_cast<CompareResult>(random_.below(4)), random_.below(5), value()};
   }
   Operation operation(bool may_write) {
+    if (!may_write && random_.chance(4))
+      return HistoryOperation{key(), random_.chance(3) ? revision() : Revision(), random_.below(4)};
+    if (may_write && random_.chance(40)) return compaction();
     const auto kind = may_write ? random_.below(5) : 4;
     if (kind < 3) return PutOperation{key(), value(), random_.chance(3)};
     if (kind == 3) return DeleteOperation{range(), random_.chance(3)};
-    return RangeOperation{range(), random_.below(4), random_.chance(4), random_.chance(6)};
+    RangeOperation read{range(), random_.below(4), random_.chance(4), random_.chance(6)};
+    if (random_.chance(may_write ? 12 : 3)) read.revision = revision();
+    if (random_.chance(may_write ? 20 : 6))
+      read.time = HybridTime(time_ - random_.below(900 << 16));
+    return read;
+  }
+  /// Kept or not, mostly.
+  Revision revision() {
+    const std::uint64_t about = newest > 0 ? newest : index_ / 10;
+    return Revision(about - std::min(about, random_.below(60)) + (random_.chance(2) ? 9 : 1));
+  }
+  Operation compaction() {
+    switch (random_.below(8)) {
+      case 0:
+        return RetainOperation{{random_.below(3) * 20, 0}};
+      case 1:
+        return RetainOperation{{0, random_.below(3) * 900}};
+      case 2:
+        return HistoryOperation{key()};
+      default:
+        return CompactOperation{revision()};
+    }
   }
 
   struct Open {
@@ -120,7 +148,8 @@ class Generator {
   };
   Random random_;
   std::uint64_t term_ = 1;
-  std::uint64_t time_ = 1 << 20;
+  std::uint64_t time_ = 1 << 30;
+  std::uint64_t index_ = 0;
   std::vector<Open> sessions_;
 };
 
@@ -137,6 +166,7 @@ class Trial {
       make(random_.between(1, 12));
       apply_all();
       if (random_.chance(4)) read();
+      if (random_.chance(6)) sweep();
       if (random_.chance(20)) {
         ASSERT_TRUE(machine_->flush().is_ok());
       }
@@ -148,9 +178,12 @@ class Trial {
   void finish() {
     compare_rows();
     EXPECT_GT(counts_[Code::kOk], log_.size() / 4);
-    for (const Code code : {Code::kInvalidArgument, Code::kTooLarge, Code::kUnknownSession,
-                            Code::kSequenceForgotten, Code::kSequenceTooFar})
-      EXPECT_GT(counts_[code], 20u) << base::traits(code).name;
+    for (const Code code :
+         {Code::kInvalidArgument, Code::kTooLarge, Code::kUnknownSession, Code::kSequenceForgotten,
+          Code::kSequenceTooFar, Code::kCompacted, Code::kFutureRevision})
+      EXPECT_GT(counts_[code], 10u) << base::traits(code).name;
+    for (const Code code : {Code::kOk, Code::kCompacted, Code::kFutureRevision})
+      EXPECT_GT(reads_[code], 5u) << base::traits(code).name;
     EXPECT_GT(repeated_, 100u);
     EXPECT_GT(crashes_, 10u);
     EXPECT_GT(applied_again_, 40u);
@@ -166,9 +199,11 @@ class Trial {
     for (; entries > 0; --entries) {
       log_.push_back(generator_.entry(Index(log_.size() + 1)));
       expected_.push_back(model_.apply(log_.back()));
+      generator_.newest = model_.revision.value;
       ++counts_[expected_.back().code];
       repeated_ += expected_.back().repeated ? 1 : 0;
       revisions_.push_back(model_.revision);
+      compactions_.push_back(model_.compacted);
     }
     positions_.resize(log_.size() + 1);
   }
@@ -197,6 +232,7 @@ class Trial {
     ASSERT_EQ(position.hash, log_[applied - 1].hash);
     ASSERT_EQ(position.time, log_[applied - 1].time);
     ASSERT_EQ(position.revision, revisions_[applied - 1]);
+    ASSERT_EQ(position.compacted, compactions_[applied - 1]);
     ASSERT_EQ(position.log_ordinal, (base::Ordinal{1, applied}));
     std::optional<Position>& first = positions_[applied];
     if (first) {
@@ -209,8 +245,17 @@ class Trial {
     const Transaction transaction = generator_.transaction(false);
     if (!validate(transaction, limits_).is_ok()) return;
     const auto result = machine_->read(transaction);
-    ASSERT_TRUE(result.is_ok());
-    ASSERT_EQ(result.value(), model_.read(transaction));
+    const Reply expected = model_.read(transaction);
+    ASSERT_EQ(result.status().code(), expected.code) << result.status().to_string();
+    if (result.is_ok()) {
+      ASSERT_EQ(result.value(), expected.result);
+    }
+    ++reads_[expected.code];
+  }
+  bool sweep() {
+    const auto more = machine_->sweep(random_.between(1, 600));
+    EXPECT_TRUE(more.is_ok()) << more.status().to_string();
+    return more.is_ok() && more.value();
   }
   void restart() {
     const Position before = machine_->position();
@@ -246,8 +291,10 @@ class Trial {
   std::vector<AppliedEntry> log_;
   std::vector<Reply> expected_;
   std::vector<Revision> revisions_;
+  std::vector<Revision> compactions_;
   std::vector<std::optional<Position>> positions_;
   std::map<Code, std::uint64_t> counts_;
+  std::map<Code, std::uint64_t> reads_;
   std::uint64_t repeated_ = 0;
   std::uint64_t crashes_ = 0;
   std::uint64_t applied_again_ = 0;
@@ -255,16 +302,29 @@ class Trial {
 
 /// Every row of the engine is what the model implies, and no other row is there.
 void Trial::compare_rows() {
+  while (sweep()) {
+  }
   const Rows rows = disk_->rows();
   const auto& latest = rows[static_cast<std::size_t>(Space::kLatest)];
   ASSERT_EQ(latest.size(), model_.items.size());
   for (const auto& [key, row] : latest)
     ASSERT_EQ(decode_latest(key, row).value(), model_.items.at(key));
   const auto& history = rows[static_cast<std::size_t>(Space::kHistory)];
-  ASSERT_EQ(history.size(), model_.history.size());
+  const std::vector<Event> kept = model_.kept();
+  ASSERT_EQ(history.size(), kept.size());
+  const auto& versions = rows[static_cast<std::size_t>(Space::kVersions)];
+  ASSERT_EQ(versions.size(), kept.size());
   std::size_t at = 0;
-  for (const auto& [key, row] : history)
-    ASSERT_EQ(decode_event(key, row).value(), model_.history[at++]);
+  for (const auto& [key, row] : history) {
+    const Event event = decode_event(key, row).value();
+    ASSERT_EQ(event, kept[at++]);
+    const std::string version = version_key(event.item.key, event.item.modify_revision);
+    ASSERT_TRUE(versions.contains(version));
+    const Version decoded = decode_version(version, versions.at(version)).value();
+    ASSERT_EQ(
+        std::tuple(decoded.key, decoded.revision, decoded.sub_index, decoded.deleted),
+        std::tuple(event.item.key, event.item.modify_revision, event.sub_index, event.deleted));
+  }
   std::size_t expected = 0;
   const auto& sessions = rows[static_cast<std::size_t>(Space::kSessions)];
   for (const auto& [id, session] : model_.sessions) {
@@ -283,7 +343,7 @@ class StateMachineProperty : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(StateMachineProperty, DoesAsTheModelThroughRestartsAndCrashes) {
   Trial trial(GetParam());
-  trial.extend(8000);
+  trial.extend(20000);
   trial.finish();
 }
 

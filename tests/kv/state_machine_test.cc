@@ -117,12 +117,12 @@ TEST_F(StateMachineTest, EntriesGoIntoOneBatchUpToABound) {
   EXPECT_TRUE(machine_->apply({}, kOrdinal).value().empty());
 }
 
-TEST_F(StateMachineTest, AWriteIsFourRows) {
+TEST_F(StateMachineTest, AWriteIsFiveRows) {
   apply(OpenSession{});
   disk_->unsynced.clear();
   apply(put(SessionId(1), 1, "k", "v"));
   ASSERT_EQ(disk_->unsynced.size(), 1u);
-  EXPECT_EQ(disk_->unsynced[0].changes.size(), 4u);
+  EXPECT_EQ(disk_->unsynced[0].changes.size(), 5u);
 }
 
 TEST_F(StateMachineTest, ARepeatedWriteHappensOnce) {
@@ -254,8 +254,8 @@ Code open_with(Space space, const std::string& key, const std::string& row) {
 
 TEST(StateMachineOpen, RefusesWhatItCannotRead) {
   const std::string position(kPositionKey);
-  EXPECT_EQ(open_with(Space::kMeta, position, "\x02"), Code::kNewerFormat);
-  EXPECT_EQ(open_with(Space::kMeta, position, "\x01"), Code::kCorrupt);
+  EXPECT_EQ(open_with(Space::kMeta, position, "\x03"), Code::kNewerFormat);
+  EXPECT_EQ(open_with(Space::kMeta, position, "\x02"), Code::kCorrupt);
   EXPECT_EQ(open_with(Space::kSessions, "odd", ""), Code::kCorrupt);
   EXPECT_EQ(open_with(Space::kSessions, session_key(SessionId(9)), encode_session()),
             Code::kCorrupt)

@@ -18,8 +18,8 @@ class TransactionTest : public testing::Test {
   /// Runs it at the next revision, at time 100 + that.
   Executed run(const Transaction& transaction) {
     EXPECT_TRUE(validate(transaction, limits_).is_ok());
-    auto executed =
-        execute(transaction, {revision_, HybridTime(101 + revision_.value)}, limits_, overlay_);
+    const Past past{.revision = revision_, .time = HybridTime(101 + revision_.value)};
+    auto executed = execute(transaction, {past, {}}, limits_, overlay_);
     EXPECT_TRUE(executed.is_ok()) << executed.status().to_string();
     revision_ = executed->result.revision;
     return std::move(executed).value();

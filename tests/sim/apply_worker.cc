@@ -14,7 +14,8 @@ constexpr std::uint64_t kSliceBytes = 400;  // of a read
 
 bool is_answer(base::Code code) {
   return code == base::Code::kInvalidArgument || code == base::Code::kTooLarge ||
-         code == base::Code::kUnavailable;
+         code == base::Code::kUnavailable || code == base::Code::kCompacted ||
+         code == base::Code::kFutureRevision;
 }
 
 }  // namespace
@@ -147,6 +148,10 @@ void ApplyWorker::serve_slice(ApplyWork& work) {
   if (!replies) {
     failed_ = true;
     return completions_.fatal(replies.status());
+  }
+  if (auto more = machine_->sweep(random_.between(1, kSliceBytes)); !more.is_ok()) {
+    failed_ = true;
+    return completions_.fatal(more.status());
   }
   completions_.applied(std::move(entries), std::move(replies).value(), machine_->position());
 }

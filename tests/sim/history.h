@@ -15,7 +15,17 @@ namespace sim {
 
 inline constexpr Time kOpen = std::numeric_limits<Time>::max();
 
-enum class Verb : std::uint8_t { kPut, kGet, kDelete, kCas, kRange, kStaleGet };
+/// kPastRange: at an earlier revision. kCompact: up to one.
+enum class Verb : std::uint8_t {
+  kPut,
+  kGet,
+  kDelete,
+  kCas,
+  kRange,
+  kStaleGet,
+  kPastRange,
+  kCompact
+};
 
 /// What was seen of one key; no value: it was absent.
 struct Seen {
@@ -34,6 +44,7 @@ struct Operation {
   std::string end;                        // of a range
   std::string value;                      // kPut, kCas: what it writes
   std::optional<std::string> expected{};  // kCas; nullopt: the key must be absent
+  base::Revision at{};                    // kPastRange, kCompact
   Time invoked = 0;
   Time returned = kOpen;
   // Once returned:
@@ -44,8 +55,15 @@ struct Operation {
   /// kGet, kRange, kStaleGet, a failed kCas: what was there. kPut: what was there before, if asked.
   std::vector<Seen> seen{};
   bool asked_previous = false;
+  bool refused = false;  // kPastRange, kCompact: it was compacted before
 
-  bool writes() const { return verb == Verb::kPut || verb == Verb::kDelete || verb == Verb::kCas; }
+  bool writes() const {
+    return verb == Verb::kPut || verb == Verb::kDelete || verb == Verb::kCas ||
+           verb == Verb::kCompact;
+  }
+  /// Whether it tells of the state as it was when it ran, which a stale read does of an earlier
+  /// one.
+  bool is_current() const { return verb != Verb::kStaleGet && verb != Verb::kPastRange; }
   bool open() const { return returned == kOpen; }
 };
 

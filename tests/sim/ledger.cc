@@ -86,8 +86,8 @@ void Ledger::run(const raft::Entry& entry) {
     sessions_.emplace(base::SessionId(entry.index.value), entry.index);
   } else if (const auto* write = std::get_if<kv::Write>(command.operator->())) {
     run(*write);
-  } else {
-    sessions_.erase(std::get<kv::CloseSession>(command.value()).session);
+  } else if (const auto* close = std::get_if<kv::CloseSession>(command.operator->())) {
+    sessions_.erase(close->session);
   }
 }
 

@@ -181,8 +181,14 @@ const Seen* seen_of(const Operation& operation, const std::string& key) {
   return nullptr;
 }
 
+/// Of its own, not a range of them.
+bool has_key(const Operation& operation) {
+  return operation.verb != Verb::kRange && operation.verb != Verb::kPastRange &&
+         operation.verb != Verb::kCompact;
+}
+
 bool touches(const Operation& operation, const std::string& key) {
-  if (operation.verb == Verb::kStaleGet) return false;
+  if (!operation.is_current() || operation.verb == Verb::kCompact) return false;
   if (operation.verb != Verb::kRange) return operation.key == key;
   return operation.key <= key && key < operation.end;
 }
@@ -203,11 +209,12 @@ std::vector<RegisterCall> calls_on(const History& history, const std::string& ke
 std::map<std::string, std::vector<std::size_t>> places_of_keys(const History& history) {
   std::map<std::string, std::vector<std::size_t>> places;
   for (const Operation& operation : history) {
-    if (operation.verb != Verb::kRange) places[operation.key];
+    if (has_key(operation)) places[operation.key];
   }
   for (std::size_t i = 0; i < history.size(); ++i) {
     const Operation& operation = history[i];
-    if (operation.verb != Verb::kRange) {
+    if (operation.verb == Verb::kPastRange || operation.verb == Verb::kCompact) continue;
+    if (has_key(operation)) {
       places[operation.key].push_back(i);
       continue;
     }

@@ -48,7 +48,10 @@ void Sweep::place(const History& history, const Resolved& resolved) {
   CHECK(resolved.size() == history.size());
   for (std::size_t i = 0; i < history.size(); ++i) {
     const Operation& operation = history[i];
-    if (!operation.open()) {
+    if (operation.verb == Verb::kPastRange) {
+      if (!operation.open() && !operation.refused)
+        order_.push_back({&operation, operation.at, false});
+    } else if (!operation.open()) {
       order_.push_back({&operation, operation.revision, operation.wrote});
     } else if (resolved[i]) {
       order_.push_back({&operation, resolved[i], true});
@@ -81,7 +84,7 @@ std::optional<std::string> Sweep::run() {
 
 std::optional<std::string> Sweep::check_time(const Placed& placed) {
   const Operation& operation = *placed.operation;
-  if (operation.verb == Verb::kStaleGet) return std::nullopt;
+  if (!operation.is_current()) return std::nullopt;
   // Reads of one revision stand as they returned, so among them this is never so.
   if (latest_invoked_ != nullptr && operation.returned < latest_invoked_->invoked) {
     return pair_of("an operation returned before one that stands before it began", operation,

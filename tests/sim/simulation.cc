@@ -115,7 +115,9 @@ void Simulation::finish() {
 void Simulation::read_everything() {
   std::set<std::string> keys;
   for (const Operation& operation : workload_.history) {
-    if (operation.verb != Verb::kRange) keys.insert(operation.key);
+    const bool one = operation.verb != Verb::kRange && operation.verb != Verb::kPastRange &&
+                     operation.verb != Verb::kCompact;
+    if (one) keys.insert(operation.key);
   }
   // A reply has a limit.
   std::vector<std::string> part;

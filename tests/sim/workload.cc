@@ -12,6 +12,7 @@ constexpr std::size_t kOperationsAKeySet = 250;
 constexpr Range kClientDelay{100, 2 * kMillisecond};
 constexpr Range kBackOff{3 * kMillisecond, 40 * kMillisecond};
 constexpr std::uint64_t kMaxAttempts = 60;
+constexpr std::size_t kSeenRevisions = 40;
 constexpr std::uint64_t kGiveUpOneIn = 25;  // after a try whose outcome is unknown
 
 }  // namespace
@@ -68,7 +69,9 @@ void Client::choose() {
     operation.verb = Verb::kStaleGet;
     keys_ = {operation.key};
   } else {
-    operation.verb = Verb::kRange;
+    const bool past = die >= 97 && !seen_revisions_.empty();
+    operation.verb = past ? Verb::kPastRange : Verb::kRange;
+    if (past) operation.at = seen_revisions_[random_.below(seen_revisions_.size())];
     operation.key = workload_.key_prefix();
     operation.end = operation.key + "~";
     keys_.clear();
@@ -84,7 +87,13 @@ void Client::choose() {
 void Client::choose_write(Operation& operation, std::uint64_t die) {
   ++sequence_;
   keys_ = {operation.key};
-  if (die < 30) {
+  if (die == 0 && !seen_revisions_.empty()) {
+    operation.verb = Verb::kCompact;
+    operation.key.clear();
+    keys_.clear();
+    operation.at = seen_revisions_.front();
+    workload_.compacted = std::max(workload_.compacted, operation.at);
+  } else if (die < 30) {
     operation.verb = Verb::kPut;
     operation.value = workload_.new_value();
     operation.asked_previous = random_.chance(2);
@@ -119,7 +128,7 @@ void Client::read_everything(const std::vector<std::string>& keys, std::function
 
 kv::Transaction Client::transaction_of(const Operation& operation) const {
   kv::Transaction transaction;
-  const kv::RangeOperation get{{operation.key, operation.end}};
+  kv::RangeOperation get{{operation.key, operation.end}};
   switch (operation.verb) {
     case Verb::kPut:
       transaction.then = {
@@ -139,6 +148,13 @@ kv::Transaction Client::transaction_of(const Operation& operation) const {
       transaction.otherwise = {get};
       break;
     }
+    case Verb::kCompact:
+      transaction.then = {kv::CompactOperation{operation.at}};
+      break;
+    case Verb::kPastRange:
+      get.revision = operation.at;
+      transaction.then = {get};
+      break;
     case Verb::kGet:
     case Verb::kStaleGet:
     case Verb::kRange:
@@ -208,10 +224,12 @@ void Client::on_answer(Attempt attempt, const server::RequestOutcome& outcome) {
   if (!busy_ || attempt < first_attempt_) return;
   if (outcome.status.is_ok()) {
     if (outcome.is_read || outcome.reply.code == base::Code::kOk) return complete(outcome);
+    if (is_compacted(outcome.reply.code)) return complete(outcome);
     return workload_.journal.violation("client " + std::to_string(id_) + " is answered " +
                                        std::string(base::traits(outcome.reply.code).name) + ": " +
                                        outcome.reply.detail);
   }
+  if (is_compacted(outcome.status.code())) return complete(outcome);
   if (attempt != attempt_) return;
   workload_.journal.count("answer " + std::string(base::traits(outcome.status.code()).name));
   if (!outcome.status.retryable() && outcome.status.applied() != base::Applied::kUnknown &&
@@ -225,6 +243,16 @@ void Client::on_answer(Attempt attempt, const server::RequestOutcome& outcome) {
   const bool hint = outcome.leader && Node::id_of(target_) != outcome.leader;
   target_ = hint ? outcome.leader.value - 1 : random_.below(workload_.nodes.size());
   try_again(hint ? 0 : kBackOff.draw(random_));
+}
+
+/// Whether somebody asked for the compaction that this answer speaks of.
+bool Client::is_compacted(base::Code code) {
+  if (code != base::Code::kCompacted || opening_) return false;
+  const bool asked = operation().at && operation().at <= workload_.compacted;
+  if (!asked) workload_.journal.violation("compacted by nobody: " + to_string(operation()));
+  operation().refused = true;
+  workload_.journal.count("answer compacted");
+  return true;
 }
 
 // ---- Ends ----
@@ -242,7 +270,15 @@ void Client::complete(const server::RequestOutcome& outcome) {
   done.time = outcome.header.time;
   const kv::TransactionResult& result = outcome.is_read ? outcome.result : outcome.reply.result;
   done.revision = result.revision;
-  if (done.writes()) {
+  if (done.shown && (seen_revisions_.empty() || seen_revisions_.back() < done.shown)) {
+    seen_revisions_.push_back(done.shown);
+    if (seen_revisions_.size() > kSeenRevisions) seen_revisions_.pop_front();
+  }
+  if (done.verb == Verb::kCompact || done.refused) {
+    if (done.writes()) {
+      workload_.checks.acknowledged(session_, sequence_, {true, false, done.revision});
+    }
+  } else if (done.writes()) {
     complete_write(done, result);
   } else {
     note_seen(done, result);
@@ -293,7 +329,7 @@ void Client::note_seen(Operation& done, const kv::TransactionResult& result) {
     } else {
       done.seen.push_back({key, at->second->value, at->second->modify_revision});
     }
-    if (done.verb != Verb::kStaleGet) known_[key] = done.seen.back().value;
+    if (done.is_current()) known_[key] = done.seen.back().value;
   }
 }
 

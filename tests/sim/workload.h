@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,6 +33,7 @@ struct Workload {
   History history{};
   std::vector<std::pair<base::SessionId, std::uint64_t>> writes{};
   std::uint64_t next_value = 1;
+  base::Revision compacted{};  // the highest that anybody asked to compact at
   bool stopping = false;
 
   /// Keys change now and then, so that histories of one key stay short.
@@ -67,6 +69,7 @@ class Client {
   void try_again(Time delay);
   void give_up();
   void complete(const server::RequestOutcome& outcome);
+  bool is_compacted(base::Code code);
   void complete_write(Operation& operation, const kv::TransactionResult& result);
   void note_seen(Operation& operation, const kv::TransactionResult& result);
   kv::Transaction transaction_of(const Operation& operation) const;
@@ -85,6 +88,7 @@ class Client {
   Attempt first_attempt_ = 0;      // of the current operation; answers of earlier ones are void
   Attempt attempt_ = 0;
   bool busy_ = false;
+  std::deque<base::Revision> seen_revisions_;                // the newest last
   std::map<std::string, std::optional<std::string>> known_;  // what was last seen of a key
   std::function<void()> done_;
 };
