@@ -149,9 +149,12 @@ void ApplyWorker::serve_slice(ApplyWork& work) {
     failed_ = true;
     return completions_.fatal(replies.status());
   }
-  if (auto more = machine_->sweep(random_.between(1, kSliceBytes)); !more.is_ok()) {
-    failed_ = true;
-    return completions_.fatal(more.status());
+  if (random_.chance(4)) {
+    const auto more = machine_->sweep(random_.between(1, 4 * kSliceBytes));
+    if (!more.is_ok()) {
+      failed_ = true;
+      return completions_.fatal(more.status());
+    }
   }
   completions_.applied(std::move(entries), std::move(replies).value(), machine_->position());
 }
