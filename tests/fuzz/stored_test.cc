@@ -32,9 +32,15 @@ std::string damaged(std::string bytes, base::Random& random) {
 }
 
 kv::Operation random_operation(base::Random& random) {
-  switch (random.below(3)) {
+  switch (random.below(6)) {
     case 0:
       return kv::RangeOperation{{random_bytes(random, 9), random_bytes(random, 9)}, 3, true, false};
+    case 2:
+      return kv::HistoryOperation{random_bytes(random, 9), base::Revision(random.next()), 2};
+    case 3:
+      return kv::CompactOperation{base::Revision(random.next())};
+    case 4:
+      return kv::RetainOperation{{random.next(), random.next()}};
     case 1:
       return kv::PutOperation{random_bytes(random, 9), random_bytes(random, 100), true};
     default:
@@ -45,6 +51,7 @@ kv::Operation random_operation(base::Random& random) {
 kv::Command random_command(base::Random& random) {
   if (random.chance(10)) return kv::OpenSession{};
   if (random.chance(10)) return kv::CloseSession{base::SessionId(random.below(100))};
+  if (random.chance(20)) return kv::Tick{};
   kv::Write write;
   write.session = base::SessionId(random.below(100));
   write.sequence = random.below(100) + 1;

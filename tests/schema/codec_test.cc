@@ -32,10 +32,20 @@ std::vector<kv::KeyValue> items(Random& random) {
   return list;
 }
 kv::Operation operation(Random& random) {
-  switch (random.below(3)) {
+  switch (random.below(6)) {
     case 0:
-      return kv::RangeOperation{
-          {bytes(random), bytes(random)}, random.next(), random.chance(2), random.chance(2)};
+      return kv::RangeOperation{{bytes(random), bytes(random)},
+                                random.next(),
+                                random.chance(2),
+                                random.chance(2),
+                                kv::Revision(random.next()),
+                                kv::HybridTime(random.next())};
+    case 2:
+      return kv::HistoryOperation{bytes(random), kv::Revision(random.next()), random.next()};
+    case 3:
+      return kv::CompactOperation{kv::Revision(random.next())};
+    case 4:
+      return kv::RetainOperation{{random.next(), random.next()}};
     case 1:
       return kv::PutOperation{bytes(random), bytes(random), random.chance(2)};
     default:
@@ -52,8 +62,21 @@ kv::Transaction transaction(Random& random) {
   for (auto n = random.below(4); n > 0; --n) made.otherwise.push_back(operation(random));
   return made;
 }
+kv::HistoryResult history(Random& random) {
+  kv::HistoryResult made{{}, random.chance(2)};
+  for (auto n = random.below(4); n > 0; --n)
+    made.events.push_back(
+        {static_cast<std::uint32_t>(random.next()), random.chance(2), item(random)});
+  return made;
+}
 kv::OperationResult result(Random& random) {
-  switch (random.below(3)) {
+  switch (random.below(6)) {
+    case 2:
+      return history(random);
+    case 3:
+      return kv::CompactResult{};
+    case 4:
+      return kv::RetainResult{{random.next(), random.next()}};
     case 0:
       return kv::RangeResult{items(random), random.next(), random.chance(2)};
     case 1:

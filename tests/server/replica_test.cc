@@ -180,6 +180,61 @@ TEST(Replica, AReadIsGivenToApplyOnlyAfterWhatItMustSee) {
   EXPECT_TRUE(leader.finished[3].is_read);
 }
 
+kv::Transaction get_at(base::HybridTime time) {
+  kv::Transaction transaction = get("k");
+  std::get<kv::RangeOperation>(transaction.then.at(0)).time = time;
+  return transaction;
+}
+
+TEST(Replica, AReadAtATimeWaitsUntilThatHasPassed) {
+  Members members(3);
+  Member& leader = members.elect();
+  for (int i = 0; i < 10; ++i) members.tick();
+  const Index before = leader.status().core.last;
+  const base::HybridTime now(members.wall_ms, UINT16_MAX);
+  leader.replica().read(1, get_at(now));
+  leader.replica().pump();
+  EXPECT_FALSE(leader.finished.contains(1)) << "something older could still come";
+  EXPECT_TRUE(leader.reads.empty());
+  for (int i = 0; i < 20 && !leader.finished.contains(1); ++i) {
+    members.tick();
+    leader.replica().pump();
+    members.settle();
+  }
+  ASSERT_TRUE(leader.finished.contains(1)) << "nobody wrote, and time did not pass";
+  EXPECT_EQ(code_of(leader, 1), Code::kOk);
+  EXPECT_GE(leader.finished[1].header.time, now);
+  EXPECT_GT(leader.status().core.last, before) << "by an entry of its own";
+  // A time that has passed needs none.
+  const Index last = leader.status().core.last;
+  leader.replica().read(2, get_at(base::HybridTime(now.milliseconds() - 5, 0)));
+  leader.replica().pump();
+  members.settle();
+  members.tick();
+  EXPECT_EQ(code_of(leader, 2), Code::kOk);
+  EXPECT_EQ(leader.status().core.last, last);
+}
+
+TEST(Replica, AReadAtATimeThatHasNotComeIsRefused) {
+  Members members(3);
+  Member& leader = members.elect();
+  for (int i = 0; i < 10; ++i) members.tick();
+  leader.replica().read(1, get_at(base::HybridTime(members.wall_ms + 60'000, 0)));
+  EXPECT_EQ(code_of(leader, 1), Code::kFutureRevision);
+  Member& follower = follower_of(members, leader);
+  follower.replica().read(1, get_at(base::HybridTime(members.wall_ms, UINT16_MAX)));
+  EXPECT_EQ(code_of(follower, 1), Code::kNotLeader);
+  // Whoever no longer leads says so instead of waiting for ever.
+  members.isolate(leader, true);
+  leader.replica().read(2, get_at(base::HybridTime(members.wall_ms, UINT16_MAX)));
+  for (int i = 0; i < 200 && !leader.finished.contains(2); ++i) {
+    members.tick();
+    leader.replica().pump();
+  }
+  ASSERT_TRUE(leader.finished.contains(2));
+  EXPECT_NE(code_of(leader, 2), Code::kOk);
+}
+
 TEST(Replica, AReadNeedsAMajority) {
   Members members(3);
   Member& leader = members.elect();

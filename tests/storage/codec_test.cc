@@ -29,13 +29,16 @@ kv::Command sample_write(std::size_t value_bytes = 20) {
   write.transaction.then.push_back(kv::PutOperation{"key", std::string(value_bytes, 'x'), true});
   write.transaction.then.push_back(kv::RangeOperation{{"a", std::string(1, '\0')}, 4, true, true});
   write.transaction.otherwise.push_back(kv::DeleteOperation{{"a", "b"}, true});
+  write.transaction.otherwise.push_back(kv::CompactOperation{kv::Revision(3)});
+  write.transaction.otherwise.push_back(kv::RetainOperation{{4, 5000}});
   return write;
 }
 
 TEST(CommandCodec, EachKindComesBackAsItWas) {
   for (const kv::Command& command :
        {kv::Command(kv::OpenSession{}), kv::Command(kv::CloseSession{kv::SessionId(77)}),
-        sample_write(), sample_write(3 * 1024 * 1024), kv::Command(kv::Write{})}) {
+        sample_write(), sample_write(3 * 1024 * 1024), kv::Command(kv::Write{}),
+        kv::Command(kv::Tick{})}) {
     const std::string bytes = encode(command);
     EXPECT_EQ(encode(command), bytes);
     const auto decoded = decode_command(bytes);
