@@ -101,7 +101,8 @@ void add_history_verbs(CLI::App& app, Raw& raw, Arguments& to) {
                       "from here on keep what is younger, such as 12h or 7d (0: no bound)");
   compact->footer(
       "What is in force is part of the cluster's state; `holdfast -w json status` shows it.\n"
-      "Without bounds every version is kept until somebody compacts.");
+      "Each call says both bounds: one that is not given is none. Without bounds every version is\n"
+      "kept until somebody compacts.");
   compact->callback([&to] { to.verb = Verb::kCompact; });
 }
 
