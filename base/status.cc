@@ -64,6 +64,8 @@ constexpr std::array kTraits = {
                "that history was compacted away"},
     CodeTraits{Code::kFutureRevision, "future-revision", false, Applied::kNo, 1, 400,
                "the state has not come that far"},
+    CodeTraits{Code::kSealed, "sealed", false, Applied::kNo, 1, 409,
+               "the write was not applied and never will be"},
 };
 
 constexpr bool rows_stand_at_their_code() {
@@ -77,7 +79,7 @@ static_assert(rows_stand_at_their_code());
 
 const CodeTraits& traits(Code code) {
   const auto i = static_cast<std::size_t>(code);
-  return i < kTraits.size() ? kTraits[i] : kTraits.back();
+  return kTraits[i < kTraits.size() ? i : static_cast<std::size_t>(Code::kInternal)];
 }
 
 std::string Status::to_string() const {

@@ -46,6 +46,7 @@ enum class Code : std::uint16_t {
   kInternal = 28,
   kCompacted = 29,       // asks for history that is no longer kept
   kFutureRevision = 30,  // asks for a revision or a time that this state has not reached
+  kSealed = 31,          // asked what became of it, it was declared never to happen
 };
 
 /// Whether the operation that got this code may have been applied.

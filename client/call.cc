@@ -34,6 +34,8 @@ base::Status conclusion(const Call& call, const base::Status& last) {
     return base::Status(base::Code::kUnavailable,
                         "the read got no answer (" + last.to_string() + ")");
   }
+  // The session's own word for it, whatever became of an attempt.
+  if (last.code() == base::Code::kSealed) return last;
   if (last.applied() == base::Applied::kNo && !call.unknown.is_ok())
     return base::Status(call.unknown.code(), "an earlier attempt may have been applied (" +
                                                  call.unknown.detail() +

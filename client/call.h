@@ -18,6 +18,7 @@ struct Call {
     kOpenSession,
     kCloseSession,
     kWrite,
+    kResolve,
     kRead,
     kMembers,
     kMoveLeader
@@ -35,7 +36,7 @@ struct Call {
   std::uint64_t deadline_ms = 0;
   kj::Own<kj::PromiseFulfiller<Outcome>> fulfiller;
 
-  base::SessionId session;     // set with the first send of a write; the one to close
+  base::SessionId session;     // set with the first send of a write; the one to close or resolve
   std::uint64_t sequence = 0;  // likewise
   std::uint64_t attempt = 0;   // the one awaited; 0: none
   std::uint64_t retry_at_ms = 0;

@@ -85,6 +85,16 @@ kj::Promise<Outcome> Client::cas(std::string key, base::Revision modify_revision
   return write(std::move(transaction));
 }
 
+kj::Promise<Outcome> Client::resolve(base::SessionId session, std::uint64_t sequence) {
+  if (!session || sequence == 0)
+    return refuse(base::Status(base::Code::kInvalidArgument, "no session or no sequence given"));
+  auto call = std::make_shared<Call>();
+  call->kind = Call::Kind::kResolve;
+  call->session = session;
+  call->sequence = sequence;
+  return impl_->dispatcher.submit(std::move(call));
+}
+
 kj::Promise<Outcome> Client::members(MemberChange change) {
   auto call = std::make_shared<Call>();
   call->kind = Call::Kind::kMembers;

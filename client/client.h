@@ -49,6 +49,12 @@ class Client {
   /// outcome's result.succeeded says whether it was.
   kj::Promise<Outcome> cas(std::string key, base::Revision modify_revision, std::string value);
 
+  /// What became of a write whose outcome was unknown (Outcome::session and sequence): ok and
+  /// result.revision if it was applied; kSealed if it was not, and never will be from now on; what
+  /// it was refused with; kUnknownSession or kSequenceForgotten if nobody knows any more: the
+  /// session has ended, or later writes of it have let its outcome go.
+  kj::Promise<Outcome> resolve(base::SessionId session, std::uint64_t sequence);
+
   /// The configuration in force, after a change if one is asked for. Changes may be repeated: what
   /// is done already is done. Errors beside the usual: kInvalidArgument, saying what is wrong.
   kj::Promise<Outcome> members(MemberChange change = {});

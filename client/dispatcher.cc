@@ -184,6 +184,13 @@ void write_call(const Call& call, std::uint64_t acknowledged_below, schema::Call
       schema::write(call.transaction, write.initTransaction());
       return;
     }
+    case Call::Kind::kResolve: {
+      auto write = to.initWrite();
+      write.setSession(call.session.value);
+      write.setSequence(call.sequence);
+      write.setSeal(true);
+      return;
+    }
     case Call::Kind::kRead: {
       auto read = to.initRead();
       read.setSerializable(call.consistency == Consistency::kSerializable);

@@ -75,6 +75,7 @@ class Dispatcher final : private kj::TaskSet::ErrorHandler {
   void session_unknown(const CallPtr& call, const base::Status& status);
   void retry(const CallPtr& call, std::uint64_t delay_ms);
   std::uint64_t backoff_ms(const Call& call, std::uint64_t first_ms, std::uint64_t most_ms);
+  void give_back(const Call& call, const base::Status& status);
   void finish(const CallPtr& call, Outcome outcome);
   void finish(const CallPtr& call, const base::Status& status);
   /// The endpoint is of no use now: its attempts are given up, its channel goes.

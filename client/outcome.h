@@ -57,7 +57,10 @@ struct Outcome {
   std::vector<Member> members;  // of a membership call
   kv::TransactionResult result;
   Header header;
-  bool repeated = false;    // an earlier attempt of the same call had been applied
+  bool repeated = false;  // an earlier attempt of the same call had been applied
+  /// Of a write that was sent: what Client::resolve() takes. 0: it was not.
+  base::SessionId session;
+  std::uint64_t sequence = 0;
   std::uint64_t trace = 0;  // members keep it by this id if it was slow or failed; 0: never sent
 };
 

@@ -190,12 +190,25 @@ void Dispatcher::finish(const CallPtr& call, const base::Status& status) {
   finish(call, std::move(outcome));
 }
 
+/// An outcome that the caller does not know is kept by the servers a while longer.
+void Dispatcher::give_back(const Call& call, const base::Status& status) {
+  if (status.applied() == base::Applied::kUnknown) {
+    sequences_->unresolved(call.sequence);
+  } else {
+    sequences_->finished(call.sequence);
+  }
+}
+
 void Dispatcher::finish(const CallPtr& call, Outcome outcome) {
   CHECK(!call->done, "a call ends once");
   call->done = true;
   calls_.erase(call->id);
   if (call->kind == Call::Kind::kWrite && call->session && call->session == session_)
-    sequences_->finished(call->sequence);
+    give_back(*call, outcome.status);
+  if (call->kind == Call::Kind::kWrite) {
+    outcome.session = call->session;
+    outcome.sequence = call->sequence;
+  }
   outcome.trace = call->trace;
   call->fulfiller->fulfill(kj::mv(outcome));
 }

@@ -14,15 +14,17 @@
 
 namespace kv {
 
-/// The parts of the store. Numbers are stored: only append.
+/// The parts of the store. Numbers are stored. kMeta stays the last: the position is the end of a
+/// snapshot, so that one without its end has no position.
 enum class Space : std::uint8_t {
   kLatest = 0,    // user key -> latest version (row.h)
   kHistory = 1,   // big-endian revision and sub-index -> event: put or delete (row.h)
   kSessions = 2,  // sessions and their outcomes
-  kMeta = 3,      // position, revision, digest, configuration; how far compaction has come
-  kVersions = 4,  // escaped user key and inverted revision -> which event (row.h)
+  kVersions = 3,  // escaped user key and inverted revision -> which event (row.h)
+  kMeta = 4,      // position, revision, digest, configuration; how far compaction has come
 };
 inline constexpr std::size_t kSpaces = 5;
+static_assert(static_cast<std::size_t>(Space::kMeta) + 1 == kSpaces);
 
 /// Rows in order.
 class RowReader {

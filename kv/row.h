@@ -98,7 +98,9 @@ base::Result<Position> decode_position(std::string_view bytes);
 
 /// The history rows before this one (a history_key) have been looked at by a compaction. Differs
 /// among members: it says what was tidied up, not what can be read.
-inline constexpr std::string_view kSweptKey = "swept";
+/// Sorts before the position, which is the end of a snapshot.
+inline constexpr std::string_view kSweptKey = "history-swept";
+static_assert(kSweptKey < kPositionKey);
 std::string encode_swept(std::string_view history_row_key);
 base::Result<std::string> decode_swept(std::string_view bytes);
 

@@ -66,6 +66,7 @@ class Machine final : public StateMachine {
   Reply run(const OpenSession&, Index index, Effects& effects);
   Reply run(const CloseSession& close, Effects& effects);
   Result<Reply> run(const Write& write, Index index, Effects& effects);
+  Reply seal(const Write& write, Effects& effects);
   Result<Reply> run_transaction(const Transaction& transaction, Effects& effects);
   Status commit(base::Ordinal log_ordinal);
   Status fail(Status status);
@@ -218,8 +219,19 @@ Result<Reply> Machine::run(const Write& write, Index index, Effects& effects) {
     effects.add(static_cast<std::uint64_t>(answer.value()->code));
     return std::move(*answer.value());
   }
-  Result<Reply> reply = run_transaction(write.transaction, effects);
+  Result<Reply> reply =
+      write.seal ? seal(write, effects) : run_transaction(write.transaction, effects);
   if (reply.is_ok()) sessions_.record(write, index, reply.value(), overlay_);
+  return reply;
+}
+
+Reply Machine::seal(const Write& write, Effects& effects) {
+  Reply reply;
+  reply.result.revision = position_.revision;
+  reply.code = Code::kSealed;
+  reply.detail = "sequence " + std::to_string(write.sequence) + " of session " +
+                 std::to_string(write.session.value);
+  effects.add(static_cast<std::uint64_t>(reply.code));
   return reply;
 }
 

@@ -186,6 +186,8 @@ Status validate(const Write& write) {
     return Status(Code::kInvalidArgument,
                   "acknowledged_below " + std::to_string(write.acknowledged_below) +
                       " is above the write's own sequence " + std::to_string(write.sequence));
+  if (write.seal && write.transaction != Transaction())
+    return Status(Code::kInvalidArgument, "a seal holds a transaction");
   return Status::ok();
 }
 

@@ -204,12 +204,15 @@ struct CloseSession {
   bool operator==(const CloseSession&) const = default;
 };
 /// A transaction that happens once. Outcomes of sequences below `acknowledged_below` are dropped.
-/// Requires: sequence >= 1, acknowledged_below <= sequence.
+/// A seal asks what became of a write: where the sequence has an outcome it is repeated, and where
+/// it has none kSealed becomes it, so that the write can not happen any more. Requires: sequence >=
+/// 1, acknowledged_below <= sequence; the transaction of a seal is empty.
 struct Write {
   SessionId session{};
   std::uint64_t sequence = 0;
   std::uint64_t acknowledged_below = 0;
   Transaction transaction{};
+  bool seal = false;
   bool operator==(const Write&) const = default;
 };
 /// What a Write requires, its transaction apart: kInvalidArgument, naming it.
@@ -225,7 +228,7 @@ using Command = std::variant<OpenSession, CloseSession, Write, Tick>;
 
 /// What applying a command gave. A failed status is deterministic: the same on every member.
 /// status kUnknownSession, kSequenceForgotten, kSequenceTooFar, kInvalidArgument, kTooLarge,
-/// kOverloaded (too many sessions).
+/// kOverloaded (too many sessions), kCompacted, kFutureRevision, kSealed.
 struct Reply {
   base::Code code = base::Code::kOk;
   std::string detail{};

@@ -72,6 +72,7 @@ struct Write {
   sequence @1 :UInt64;           # from 1
   acknowledgedBelow @2 :UInt64;  # outcomes below are not needed any more
   transaction @3 :Model.Transaction;
+  seal @4 :Bool;  # with an empty transaction: what became of it? If nothing did, nothing ever will
 }
 struct Read {
   transaction @0 :Model.Transaction;  # must not write

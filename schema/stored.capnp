@@ -19,4 +19,5 @@ struct Write {
   sequence @1 :UInt64;
   acknowledgedBelow @2 :UInt64;
   transaction @3 :Model.Transaction;
+  seal @4 :Bool;
 }

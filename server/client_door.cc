@@ -173,11 +173,11 @@ Result<ClientRequest> ClientDoor::understand_write(schema::Write::Reader write,
   Status status = kv::validate(transaction.value(), options_.limits);
   if (!status.is_ok()) return status;
   const bool frees = !kv::stores(transaction.value());
-  return ClientRequest{
-      id, WriteRequest{storage::encode(kv::Write{kv::SessionId(write.getSession()),
-                                                 write.getSequence(), write.getAcknowledgedBelow(),
-                                                 std::move(transaction).value()}),
-                       frees}};
+  kv::Write command{kv::SessionId(write.getSession()), write.getSequence(),
+                    write.getAcknowledgedBelow(), std::move(transaction).value(), write.getSeal()};
+  status = kv::validate(command);
+  if (!status.is_ok()) return status;
+  return ClientRequest{id, WriteRequest{storage::encode(command), frees}};
 }
 
 Result<ClientRequest> ClientDoor::understand_read(schema::Read::Reader read,

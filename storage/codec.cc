@@ -31,6 +31,7 @@ struct WriteCommand {
     write.setSequence(from.sequence);
     write.setAcknowledgedBelow(from.acknowledged_below);
     schema::write(from.transaction, write.initTransaction());
+    write.setSeal(from.seal);
   }
 };
 
@@ -42,7 +43,7 @@ Result<kv::Command> read_write(schema::Write::Reader from) {
   Result<kv::Transaction> transaction = schema::read(from.getTransaction());
   if (!transaction.is_ok()) return corrupt(transaction.status().detail());
   return kv::Command(kv::Write{kv::SessionId(from.getSession()), from.getSequence(),
-                               from.getAcknowledgedBelow(), std::move(transaction).value()});
+                               from.getAcknowledgedBelow(), std::move(transaction).value(), from.getSeal()});
 }
 
 Result<kv::Command> read_command(schema::Command::Reader from) {

@@ -30,7 +30,7 @@ constexpr int kCacheShardBits = 1;
 
 /// By space. RocksDB wants one to be called so.
 constexpr std::array<const char*, kv::kSpaces> kFamilyNames = {"default", "history", "sessions",
-                                                               "meta", "versions"};
+                                                               "versions", "meta"};
 
 /// Gives freed memtables back to the system; the allocator keeps them otherwise.
 class TrimAfterFlush final : public rocksdb::EventListener {

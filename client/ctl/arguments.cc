@@ -84,6 +84,17 @@ void add_key_verbs(CLI::App& app, Raw& raw, Arguments& to) {
   txn->callback([&to] { to.verb = Verb::kTxn; });
 }
 
+void add_resolve(CLI::App& app, Arguments& to) {
+  auto* resolve = app.add_subcommand("resolve", "what became of a write whose outcome was unknown");
+  resolve->add_option("SESSION", to.resolve.session, "as the failed command said it")->required();
+  resolve->add_option("SEQ", to.resolve.sequence, "likewise")->required();
+  resolve->footer(
+      "\"applied at revision R\" (exit code 0), \"never\" (3: it was not applied, and can not be "
+      "from\n"
+      "now on) or \"forgotten\" (5: its session is gone, or has let the outcome go).");
+  resolve->callback([&to] { to.verb = Verb::kResolve; });
+}
+
 void add_history_verbs(CLI::App& app, Raw& raw, Arguments& to) {
   auto* history =
       app.add_subcommand("history", "every version of a key that is kept, newest first");
@@ -462,6 +473,7 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   add_global(app, raw, *parsed.arguments);
   add_key_verbs(app, raw, *parsed.arguments);
   add_history_verbs(app, raw, *parsed.arguments);
+  add_resolve(app, *parsed.arguments);
   add_cluster_verbs(app, raw, *parsed.arguments);
   add_membership(app, *parsed.arguments);
   add_snapshots(app, raw, *parsed.arguments);

@@ -20,6 +20,7 @@ inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitNotFound = 3;
 inline constexpr int kExitUnavailable = 4;
+inline constexpr int kExitUnknown = 5;
 
 /// What every command understands.
 struct Global {
@@ -51,6 +52,10 @@ struct CompactArguments {
   std::uint64_t revision = 0;  // 0: no compaction now
   /// What is kept from here on; nullopt: as before.
   std::optional<kv::Retention> keep;
+};
+struct ResolveArguments {
+  std::uint64_t session = 0;
+  std::uint64_t sequence = 0;
 };
 struct DelArguments {
   std::string key, end;
@@ -126,6 +131,7 @@ enum class Verb : std::uint8_t {
   kGet,
   kDel,
   kTxn,
+  kResolve,
   kHistory,
   kCompact,
   kStatus,
@@ -165,6 +171,7 @@ struct Arguments {
   DelArguments del;
   HistoryArguments history;
   CompactArguments compact;
+  ResolveArguments resolve;
   MemberArguments member;
   std::string move_leader_to;
   FaultChange fault;

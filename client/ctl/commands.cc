@@ -69,6 +69,11 @@ int fail(const std::string& what, const Outcome& outcome, Format format) {
   const bool sent = base::traits(code).applied == base::Applied::kUnknown ||
                     code == base::Code::kTimeoutBeforeSend;
   if (format == Format::kJson || outcome.trace == 0 || !sent) return exit_code;
+  if (base::traits(code).applied == base::Applied::kUnknown && outcome.session) {
+    const std::string id =
+        std::to_string(outcome.session.value) + " " + std::to_string(outcome.sequence);
+    print(stderr, "`holdfast resolve " + id + "` says what became of it\n", exit_code);
+  }
   const std::string trace = base::to_hex(outcome.trace);
   return print(stderr, "trace " + trace + ": `holdfast trace " + trace + "` says where it waited\n",
                exit_code);
@@ -130,6 +135,33 @@ int run_del(const Arguments& arguments) {
       stdout,
       format == Format::kJson ? json_of_del(outcome) : std::to_string(deleted->deleted) + "\n",
       missing ? kExitNotFound : kExitOk);
+}
+
+int run_resolve(const Arguments& arguments) {
+  const Format format = arguments.global.format;
+  auto session = Session::open(arguments.global);
+  if (!session.is_ok()) return fail("resolve", session.status(), format);
+  const Outcome outcome = session.value()->resolve(base::SessionId(arguments.resolve.session),
+                                                   arguments.resolve.sequence);
+  switch (outcome.status.code()) {
+    case base::Code::kOk:
+      return print(
+          stdout,
+          format == Format::kJson
+              ? json_of_resolve("applied", outcome)
+              : "applied at revision " + std::to_string(outcome.result.revision.value) + "\n",
+          kExitOk);
+    case base::Code::kSealed:
+      return print(stdout, format == Format::kJson ? json_of_resolve("never", outcome) : "never\n",
+                   kExitNotFound);
+    case base::Code::kUnknownSession:
+    case base::Code::kSequenceForgotten:
+      return print(stdout,
+                   format == Format::kJson ? json_of_resolve("forgotten", outcome) : "forgotten\n",
+                   kExitUnknown);
+    default:
+      return fail("resolve", outcome, format);
+  }
 }
 
 int run_history(const Arguments& arguments) {

@@ -13,6 +13,7 @@ int run_put(const Arguments& arguments);
 int run_get(const Arguments& arguments);
 int run_del(const Arguments& arguments);
 int run_txn(const Arguments& arguments);
+int run_resolve(const Arguments& arguments);
 int run_history(const Arguments& arguments);
 int run_compact(const Arguments& arguments);
 

@@ -36,6 +36,8 @@ int main(int argc, char** argv) {
       return run_del(arguments);
     case Verb::kTxn:
       return run_txn(arguments);
+    case Verb::kResolve:
+      return run_resolve(arguments);
     case Verb::kHistory:
       return run_history(arguments);
     case Verb::kCompact:

@@ -150,6 +150,12 @@ std::string simple_txn(const Outcome& outcome, bool hex) {
   return text;
 }
 
+std::string json_of_resolve(const char* became, const Outcome& outcome) {
+  ordered_json json = {{"header", header_json(outcome.header)}, {"outcome", became}};
+  if (outcome.status.is_ok()) json["revision"] = outcome.result.revision.value;
+  return dump(json);
+}
+
 std::string json_of_history(const Outcome& outcome) {
   ordered_json json = {{"header", header_json(outcome.header)}};
   json.update(history_json(only_result<kv::HistoryResult>(outcome)));

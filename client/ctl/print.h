@@ -22,6 +22,7 @@ std::string simple_get(const kv::RangeResult& range, const GetArguments& how, bo
 /// SUCCESS or FAILURE, then each result after an empty line.
 std::string simple_txn(const Outcome& outcome, bool hex);
 
+std::string json_of_resolve(const char* became, const Outcome& outcome);
 std::string json_of_history(const Outcome& outcome);
 /// A line a version, newest first: revision, when, put or delete, value with escapes.
 std::string simple_history(const kv::HistoryResult& history);

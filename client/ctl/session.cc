@@ -32,6 +32,10 @@ Outcome Session::read(kv::Transaction transaction, Consistency consistency) {
   return wait(client_->read(std::move(transaction), consistency));
 }
 
+Outcome Session::resolve(base::SessionId session, std::uint64_t sequence) {
+  return wait(client_->resolve(session, sequence));
+}
+
 Outcome Session::members(MemberChange change) {
   return wait(client_->members(std::move(change)));
 }

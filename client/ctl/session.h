@@ -17,6 +17,7 @@ class Session {
 
   Outcome write(kv::Transaction transaction);
   Outcome read(kv::Transaction transaction, Consistency consistency);
+  Outcome resolve(base::SessionId session, std::uint64_t sequence);
   Outcome members(MemberChange change);
   Outcome move_leader(std::string to);
   void sleep_ms(std::uint32_t ms);

@@ -9,7 +9,7 @@
 namespace base {
 namespace {
 
-constexpr int kCodes = 29;
+constexpr int kCodes = 32;
 
 TEST(Traits, NumbersAndNamesAreStable) {
   const char* const kNames[kCodes] = {"ok",
@@ -40,7 +40,10 @@ TEST(Traits, NumbersAndNamesAreStable) {
                                       "protocol",
                                       "rolled-back",
                                       "unsupported",
-                                      "internal"};
+                                      "internal",
+                                      "compacted",
+                                      "future-revision",
+                                      "sealed"};
   std::set<std::string_view> seen;
   for (int i = 0; i < kCodes; ++i) {
     const CodeTraits& row = traits(static_cast<Code>(i));

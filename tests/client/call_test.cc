@@ -29,6 +29,12 @@ TEST(Conclusion, ADefiniteRefusalAfterADoubtfulAttemptIsUnknown) {
   }
 }
 
+TEST(Conclusion, ASealIsTheLastWordWhateverWasInDoubt) {
+  Call call = write_call();
+  call.unknown = Status(Code::kLeadershipLost, "n1");
+  EXPECT_EQ(conclusion(call, Status(Code::kSealed, "sequence 7")).code(), Code::kSealed);
+}
+
 TEST(Conclusion, AReadIsNeverUnknown) {
   Call call;
   for (const Code code :

@@ -58,7 +58,12 @@ Reply Model::write(const Write& write, const AppliedEntry& entry) {
     reply.code = Code::kSequenceTooFar;
     return reply;
   }
-  reply = transact(write.transaction, entry.time);
+  if (write.seal) {
+    reply.code = Code::kSealed;
+    reply.result.revision = revision;
+  } else {
+    reply = transact(write.transaction, entry.time);
+  }
   session.acknowledged_below = below;
   session.last_used = entry.index.value;
   session.outcomes[write.sequence] = reply;

@@ -81,7 +81,7 @@ TEST_F(OverlayTest, CommitsEverySpaceAtOnce) {
   EXPECT_EQ(overlay_.size_bytes(), 0u);
   const Rows rows = disk_->rows();
   EXPECT_EQ(rows,
-            (Rows{Map{{"a", "1"}}, Map{{"h", "2"}}, Map{{"s", "3"}}, Map{{"m", "4"}}, Map{}}));
+            (Rows{Map{{"a", "1"}}, Map{{"h", "2"}}, Map{{"s", "3"}}, Map{}, Map{{"m", "4"}}}));
 }
 
 TEST_F(OverlayTest, AgreesWithAMapThroughRollbacksAndCommits) {

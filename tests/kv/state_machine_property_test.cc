@@ -84,6 +84,10 @@ class Generator {
       default:
         break;
     }
+    if (random_.chance(12)) {
+      write.seal = true;
+      write.transaction = {};
+    }
     open.next = std::max(open.next, std::min(write.sequence, open.next + 3) + 1);
     if (random_.chance(3))
       write.acknowledged_below = random_.between(0, write.sequence + 1);
@@ -180,7 +184,7 @@ class Trial {
     EXPECT_GT(counts_[Code::kOk], log_.size() / 4);
     for (const Code code :
          {Code::kInvalidArgument, Code::kTooLarge, Code::kUnknownSession, Code::kSequenceForgotten,
-          Code::kSequenceTooFar, Code::kCompacted, Code::kFutureRevision})
+          Code::kSequenceTooFar, Code::kSealed, Code::kCompacted, Code::kFutureRevision})
       EXPECT_GT(counts_[code], 10u) << base::traits(code).name;
     for (const Code code : {Code::kOk, Code::kCompacted, Code::kFutureRevision})
       EXPECT_GT(reads_[code], 5u) << base::traits(code).name;

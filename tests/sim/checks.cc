@@ -333,6 +333,10 @@ void Checks::acknowledged(base::SessionId session, std::uint64_t sequence,
                            std::to_string(sequence);
   const ModelOutcome* known = ledger_.outcome(session, sequence);
   if (known == nullptr) return journal_.violation(what + ", but it was never committed");
+  if (known->sealed != outcome.sealed) {
+    return journal_.violation(
+        what + (outcome.sealed ? " never to happen, and it did" : " although it was sealed"));
+  }
   if (known->succeeded != outcome.succeeded || known->wrote != outcome.wrote ||
       known->revision != outcome.revision) {
     journal_.violation(what + " at revision " + std::to_string(outcome.revision.value) +

@@ -96,6 +96,9 @@ void Ledger::run(const kv::Write& write) {
   const auto [at, added] = outcomes_.try_emplace({write.session, write.sequence});
   if (!added) return;  // it happened already
   ModelOutcome& outcome = at->second;
+  outcome.sealed = write.seal;
+  outcome.revision = revision_;
+  if (write.seal) return;
   outcome.succeeded =
       std::all_of(write.transaction.compares.begin(), write.transaction.compares.end(),
                   [this](const auto& compare) { return holds(compare); });

@@ -21,6 +21,7 @@ struct ModelOutcome {
   bool succeeded = false;
   bool wrote = false;
   base::Revision revision;
+  bool sealed = false;  // and so it did nothing
 };
 
 /// Invariants, each a violation when broken:

@@ -185,10 +185,13 @@ void Client::send(Attempt attempt) {
     return try_again(kBackOff.draw(random_));
   }
   if (opening_) return node.write(storage::encode(kv::OpenSession()), answer);
+  if (resolving_) {
+    return node.write(storage::encode(kv::Write{session_, sequence_, 0, {}, true}), answer);
+  }
   const Verb verb = operation().verb;
   if (verb == Verb::kStaleGet) return node.read_serializable(transaction_, answer);
   if (!operation().writes()) return node.read(transaction_, answer);
-  const kv::Write write{session_, sequence_, sequence_, transaction_};
+  const kv::Write write{session_, sequence_, sequence_, transaction_, false};
   node.write(storage::encode(write), answer);
 }
 
@@ -210,8 +213,15 @@ void Client::on_timeout(Attempt attempt) {
   try_again(kBackOff.draw(random_));
 }
 
-/// The operation stays open, and so its session is never used again.
+/// The operation stays open, and so its session is never used again. Half of the time the client
+/// asks what became of a write, as often as it takes, and then gives up.
 void Client::give_up() {
+  if (!opening_ && !resolving_ && operation().writes() && random_.chance(2)) {
+    resolving_ = true;
+    first_attempt_ = attempt_ + 1;
+    return attempt();
+  }
+  resolving_ = false;
   workload_.journal.count("client gave up");
   busy_ = false;
   opening_ = false;
@@ -220,8 +230,24 @@ void Client::give_up() {
   begin();
 }
 
+/// Whatever it is, it may not change any more.
+void Client::resolved(const kv::Reply& reply) {
+  const bool sealed = reply.code == base::Code::kSealed;
+  workload_.journal.count(sealed ? "resolved as never" : "resolved as applied");
+  if (sealed) {
+    workload_.checks.acknowledged(session_, sequence_, {false, false, reply.result.revision, true});
+  } else if (reply.code != base::Code::kOk && reply.code != base::Code::kCompacted) {
+    workload_.journal.violation("client " + std::to_string(id_) +
+                                " cannot resolve: " + reply.detail);
+  } else if (!reply.repeated) {
+    workload_.journal.violation("a seal happened as a write: " + to_string(operation()));
+  }
+  give_up();
+}
+
 void Client::on_answer(Attempt attempt, const server::RequestOutcome& outcome) {
   if (!busy_ || attempt < first_attempt_) return;
+  if (resolving_ && outcome.status.is_ok()) return resolved(outcome.reply);
   if (outcome.status.is_ok()) {
     if (outcome.is_read || outcome.reply.code == base::Code::kOk) return complete(outcome);
     if (is_compacted(outcome.reply.code)) return complete(outcome);

@@ -69,6 +69,7 @@ class Client {
   void try_again(Time delay);
   void give_up();
   void complete(const server::RequestOutcome& outcome);
+  void resolved(const kv::Reply& reply);
   bool is_compacted(base::Code code);
   void complete_write(Operation& operation, const kv::TransactionResult& result);
   void note_seen(Operation& operation, const kv::TransactionResult& result);
@@ -88,6 +89,7 @@ class Client {
   Attempt first_attempt_ = 0;      // of the current operation; answers of earlier ones are void
   Attempt attempt_ = 0;
   bool busy_ = false;
+  bool resolving_ = false;                                   // asks what became of the operation
   std::deque<base::Revision> seen_revisions_;                // the newest last
   std::map<std::string, std::optional<std::string>> known_;  // what was last seen of a key
   std::function<void()> done_;
