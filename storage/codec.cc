@@ -43,7 +43,8 @@ Result<kv::Command> read_write(schema::Write::Reader from) {
   Result<kv::Transaction> transaction = schema::read(from.getTransaction());
   if (!transaction.is_ok()) return corrupt(transaction.status().detail());
   return kv::Command(kv::Write{kv::SessionId(from.getSession()), from.getSequence(),
-                               from.getAcknowledgedBelow(), std::move(transaction).value(), from.getSeal()});
+                               from.getAcknowledgedBelow(), std::move(transaction).value(),
+                               from.getSeal()});
 }
 
 Result<kv::Command> read_command(schema::Command::Reader from) {
