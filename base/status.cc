@@ -66,6 +66,14 @@ constexpr std::array kTraits = {
                "the state has not come that far"},
     CodeTraits{Code::kSealed, "sealed", false, Applied::kNo, 1, 409,
                "the write was not applied and never will be"},
+    CodeTraits{Code::kLeaseNotFound, "lease-not-found", false, Applied::kNo, 3, 404,
+               "there is no such lease; it never was, or has ended"},
+    CodeTraits{Code::kLeaseExists, "lease-exists", false, Applied::kNo, 1, 409,
+               "a lease of that id is in force already"},
+    CodeTraits{Code::kFenced, "fenced", false, Applied::kNo, 3, 409,
+               "a lock that this relies on is not held with its token"},
+    CodeTraits{Code::kLagging, "lagging", true, Applied::kNo, 4, 503,
+               "the watch has to be resumed"},
 };
 
 constexpr bool rows_stand_at_their_code() {

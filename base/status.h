@@ -47,6 +47,10 @@ enum class Code : std::uint16_t {
   kCompacted = 29,       // asks for history that is no longer kept
   kFutureRevision = 30,  // asks for a revision or a time that this state has not reached
   kSealed = 31,          // asked what became of it, it was declared never to happen
+  kLeaseNotFound = 32,   // the lease never was, or has ended
+  kLeaseExists = 33,     // a lease of that id is in force
+  kFenced = 34,          // a lock that the request relies on is not held with its token
+  kLagging = 35,         // a watch was too slow, or its member can not go on: resume it
 };
 
 /// Whether the operation that got this code may have been applied.

@@ -16,26 +16,9 @@ void remove(const Version& version, EngineBatch& batch) {
   batch.remove(Space::kHistory, history_key(version.revision, version.sub_index));
 }
 
-/// The version of the event's key before it, if it is still there.
-Result<std::optional<Version>> older(const Event& event, Engine& engine) {
-  std::optional<Version> found;
-  Status decoded;
-  const std::string begin =
-      version_key(event.item.key, Revision(event.item.modify_revision.value - 1));
-  const Status scanned = engine.scan(Space::kVersions, begin, versions_end(event.item.key),
-                                     [&](std::string_view key, std::string_view row) {
-                                       Result<Version> version = decode_version(key, row);
-                                       decoded = version.status();
-                                       if (version.is_ok()) found = std::move(version).value();
-                                       return false;
-                                     });
-  if (!scanned.is_ok()) return scanned;
-  if (!decoded.is_ok()) return decoded;
-  return found;
-}
-
 Status sweep_event(const Event& event, Engine& engine, EngineBatch& batch) {
-  Result<std::optional<Version>> superseded = older(event, engine);
+  Result<std::optional<Version>> superseded =
+      version_before(event.item.key, event.item.modify_revision, engine);
   if (!superseded.is_ok()) return superseded.status();
   // A delete goes with what it deleted, so what is older than one is gone already.
   if (superseded.value()) remove(*superseded.value(), batch);

@@ -21,9 +21,10 @@ enum class Space : std::uint8_t {
   kHistory = 1,   // big-endian revision and sub-index -> event: put or delete (row.h)
   kSessions = 2,  // sessions and their outcomes
   kVersions = 3,  // escaped user key and inverted revision -> which event (row.h)
-  kMeta = 4,      // position, revision, digest, configuration; how far compaction has come
+  kLeases = 4,    // leases, each followed by the keys attached to it (row.h)
+  kMeta = 5,      // position, revision, digest, configuration; how far compaction has come
 };
-inline constexpr std::size_t kSpaces = 5;
+inline constexpr std::size_t kSpaces = 6;
 static_assert(static_cast<std::size_t>(Space::kMeta) + 1 == kSpaces);
 
 /// Rows in order.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "kv/leases.h"
 
 namespace kv {
 namespace {
@@ -42,7 +43,10 @@ Status compacted(const Past& past) {
 }  // namespace
 
 bool ReplyRoom::take(const KeyValue& item) {
-  const std::size_t size_bytes = item.key.size() + item.value.size() + kItemBytes;
+  return take_bytes(item.key.size() + item.value.size() + kItemBytes);
+}
+
+bool ReplyRoom::take_bytes(std::size_t size_bytes) {
   if (taken_bytes_ > 0 && taken_bytes_ + size_bytes > limit_bytes_) return false;
   taken_bytes_ += size_bytes;
   return true;
@@ -74,6 +78,23 @@ Result<Revision> revision_to_read(const RangeOperation& operation, const Past& p
                   "the newest revision is " + std::to_string(past.revision.value));
   if (operation.revision < past.compacted) return compacted(past);
   return operation.revision;
+}
+
+Result<std::optional<Version>> version_before(std::string_view key, Revision revision,
+                                              RowReader& rows) {
+  std::optional<Version> found;
+  Status decoded;
+  const std::string begin = version_key(key, Revision(revision.value - 1));
+  const Status scanned = rows.scan(Space::kVersions, begin, versions_end(key),
+                                   [&](std::string_view row_key, std::string_view row) {
+                                     Result<Version> version = decode_version(row_key, row);
+                                     decoded = version.status();
+                                     if (version.is_ok()) found = std::move(version).value();
+                                     return false;
+                                   });
+  if (!scanned.is_ok()) return scanned;
+  if (!decoded.is_ok()) return decoded;
+  return found;
 }
 
 Result<Event> event_of(const Version& version, RowReader& rows) {
@@ -236,7 +257,8 @@ Reading::Reading(std::vector<Operation> operations, bool succeeded, const Past& 
     : operations_(std::move(operations)), past_(past), room_(limits.range_bytes) {
   for (const Operation& each : operations_) {
     CHECK(std::holds_alternative<RangeOperation>(each) ||
-              std::holds_alternative<HistoryOperation>(each),
+              std::holds_alternative<HistoryOperation>(each) ||
+              std::holds_alternative<LeasesOperation>(each),
           "a reading holds an operation that writes");
   }
   result_.succeeded = succeeded;
@@ -268,9 +290,14 @@ Status Reading::slice(RowReader& rows, std::size_t slice_bytes) {
   ReadBudget budget{.bytes = slice_bytes};
   while (!done()) {
     const std::size_t before = at_;
-    const Status status = std::holds_alternative<RangeOperation>(operations_[at_])
-                              ? slice_range(rows, budget)
-                              : slice_history(rows, budget);
+    Status status;
+    if (std::holds_alternative<LeasesOperation>(operations_[at_])) {
+      status = list(rows);
+    } else {
+      status = std::holds_alternative<RangeOperation>(operations_[at_])
+                   ? slice_range(rows, budget)
+                   : slice_history(rows, budget);
+    }
     if (!status.is_ok() || at_ == before) return status;
   }
   return Status::ok();
@@ -298,6 +325,15 @@ Status Reading::slice_history(RowReader& rows, ReadBudget& budget) {
   if (!status.is_ok() || !history_->done()) return status;
   result_.results.emplace_back(history_->take());
   history_.reset();
+  ++at_;
+  return Status::ok();
+}
+
+/// Bounded by what a reply holds, so it is one slice.
+Status Reading::list(RowReader& rows) {
+  auto listed = list_leases(std::get<LeasesOperation>(operations_[at_]), room_, rows);
+  if (!listed.is_ok()) return listed.status();
+  result_.results.emplace_back(std::move(listed).value());
   ++at_;
   return Status::ok();
 }

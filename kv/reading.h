@@ -22,6 +22,7 @@ class ReplyRoom {
   explicit ReplyRoom(std::size_t limit_bytes) : limit_bytes_(limit_bytes) {}
   /// Whether there is room for `item`; counts it if so.
   bool take(const KeyValue& item);
+  bool take_bytes(std::size_t size_bytes);
 
  private:
   const std::size_t limit_bytes_;
@@ -54,6 +55,10 @@ base::Result<Revision> revision_to_read(const RangeOperation& operation, const P
                                         RowReader& rows);
 /// The event that `version` tells of. Errors: kIo; kCorrupt, also when it is missing.
 base::Result<Event> event_of(const Version& version, RowReader& rows);
+
+/// The newest version of `key` older than `revision`, if it is still there. Errors: as event_of().
+base::Result<std::optional<Version>> version_before(std::string_view key, Revision revision,
+                                                    RowReader& rows);
 
 /// One range operation in the making.
 class RangeScan {
@@ -113,7 +118,8 @@ class HistoryScan {
 ///   enough (CHECKed).
 class Reading {
  public:
-  /// `operations`: ranges and histories only (CHECKed), of a transaction that validate() accepts.
+  /// `operations`: ranges, histories and leases only (CHECKed), of a transaction that validate()
+  /// accepts.
   Reading(std::vector<Operation> operations, bool succeeded, const Past& past,
           const Limits& limits);
   Reading(const Reading&) = delete;
@@ -135,6 +141,7 @@ class Reading {
   base::Status slice(RowReader& rows, std::size_t slice_bytes);
   base::Status slice_range(RowReader& rows, ReadBudget& budget);
   base::Status slice_history(RowReader& rows, ReadBudget& budget);
+  base::Status list(RowReader& rows);
 
   const std::vector<Operation> operations_;
   const Past past_;

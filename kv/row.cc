@@ -20,6 +20,8 @@ enum ResultKind : std::uint8_t {
   kDeleteResult = 3,
   kCompactResult = 4,
   kRetainResult = 5,
+  kGrantResult = 6,
+  kRevokeResult = 7,
 };
 
 Status corrupt(const char* row) {
@@ -83,6 +85,9 @@ struct WriteResult {
   void operator()(const RetainResult& result) {
     to.u8(kRetainResult).u64(result.previous.revisions).u64(result.previous.age_ms);
   }
+  void operator()(const GrantResult& result) { to.u8(kGrantResult).u64(result.lease.value); }
+  void operator()(const RevokeResult& result) { to.u8(kRevokeResult).u64(result.deleted); }
+  void operator()(const LeasesResult&) { CHECK(false, "a write does not list leases"); }
 };
 
 /// nullopt: an unknown kind.
@@ -114,6 +119,10 @@ std::optional<OperationResult> read_result(ByteReader& from) {
       result.previous.age_ms = from.u64();
       return result;
     }
+    case kGrantResult:
+      return GrantResult{LeaseId(from.u64())};
+    case kRevokeResult:
+      return RevokeResult{from.u64()};
   }
   return std::nullopt;
 }
@@ -270,6 +279,46 @@ Result<SessionRowKey> decode_session_key(std::string_view row_key) {
   if (!from.at_end() || !key.session || (outcome && key.sequence == 0)) return corrupt("session");
   return key;
 }
+
+// ---- Leases ----
+
+std::string lease_key(LeaseId lease) {
+  return ByteWriter(8).u64(lease.value).take();
+}
+
+std::string attachment_key(LeaseId lease, std::string_view key) {
+  return ByteWriter(8 + key.size()).u64(lease.value).raw(key).take();
+}
+
+std::string encode_attachment() {
+  return ByteWriter(1).u8(kRowFormat).take();
+}
+
+Result<LeaseRowKey> decode_lease_key(std::string_view row_key) {
+  ByteReader from(row_key);
+  LeaseRowKey key{LeaseId(from.u64()), from.rest()};
+  if (!from.ok() || !key.lease) return corrupt("lease");
+  return key;
+}
+
+std::string encode_lease(const Lease& lease) {
+  ByteWriter to(25);
+  return to.u8(kRowFormat).u64(lease.ttl_ms).u64(lease.session.value).u64(lease.attached).take();
+}
+
+Result<Lease> decode_lease(LeaseId id, std::string_view bytes) {
+  ByteReader from(bytes);
+  Status status = check_format("lease", from);
+  if (!status.is_ok()) return status;
+  Lease lease{.id = id};
+  lease.ttl_ms = from.u64();
+  lease.session = SessionId(from.u64());
+  lease.attached = from.u64();
+  if (!from.at_end()) return corrupt("lease");
+  return lease;
+}
+
+// ---- Sessions ----
 
 std::string encode_session() {
   return ByteWriter(1).u8(kRowFormat).take();

@@ -88,6 +88,25 @@ base::Result<Outcome> decode_outcome(std::string_view bytes);
 /// The same without its reply, for recovery.
 base::Result<Outcome> decode_outcome_head(std::string_view bytes);
 
+// ---- kLeases: a lease, then the keys attached to it ----
+
+/// The id (8 bytes).
+std::string lease_key(LeaseId lease);
+/// The id, then the user key: follows its lease's row. The value is a format byte.
+std::string attachment_key(LeaseId lease, std::string_view key);
+std::string encode_attachment();
+
+/// Whose row a key is; an empty key: the lease's own.
+struct LeaseRowKey {
+  LeaseId lease;
+  std::string_view key;
+};
+base::Result<LeaseRowKey> decode_lease_key(std::string_view row_key);
+
+/// format, ttl, session, attached keys (8 bytes each). `lease.keys` is not stored.
+std::string encode_lease(const Lease& lease);
+base::Result<Lease> decode_lease(LeaseId id, std::string_view bytes);
+
 // ---- kMeta: the position, and how far compaction has come here ----
 
 inline constexpr std::string_view kPositionKey = "position";

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "kv/compaction.h"
+#include "kv/leases.h"
 #include "kv/overlay.h"
 #include "kv/row.h"
 #include "kv/sessions.h"
@@ -28,7 +29,8 @@ enum Effect : std::uint64_t {
   kClosed = 2,
   kWrote = 3,
   kAnswered = 4,
-  kTicked = 5
+  kTicked = 5,
+  kExpired = 6
 };
 
 class Machine final : public StateMachine {
@@ -42,6 +44,7 @@ class Machine final : public StateMachine {
                                    base::Ordinal log_ordinal) override;
   Result<std::unique_ptr<Reading>> begin_read(const Transaction& transaction,
                                               std::size_t slice_bytes) override;
+  Result<Changes> changes(Revision after, bool previous, std::size_t slice_bytes) override;
   const Position& position() const override { return position_; }
   std::optional<Position> durable_position() const override;
   Result<bool> sweep(std::size_t slice_bytes) override;
@@ -52,6 +55,9 @@ class Machine final : public StateMachine {
     return engine_->begin_install();
   }
   Status install(std::unique_ptr<IncomingEngine> incoming) override;
+  std::vector<LeaseChange> take_lease_changes() override {
+    return std::exchange(lease_changes_, {});
+  }
 
  private:
   /// One entry's part of the digest, in the making; says what happened in logical terms, so that
@@ -67,7 +73,11 @@ class Machine final : public StateMachine {
   Reply run(const CloseSession& close, Effects& effects);
   Result<Reply> run(const Write& write, Index index, Effects& effects);
   Reply seal(const Write& write, Effects& effects);
-  Result<Reply> run_transaction(const Transaction& transaction, Effects& effects);
+  Result<Reply> run(const Expire& expire, const AppliedEntry& entry, Effects& effects);
+  Result<Reply> run_transaction(const Transaction& transaction, SessionId session,
+                                Effects& effects);
+  void take(Executed executed);
+  Status load_leases();
   Status commit(base::Ordinal log_ordinal);
   Status fail(Status status);
 
@@ -77,6 +87,8 @@ class Machine final : public StateMachine {
   Sessions sessions_;
   Position position_;
   RetentionRule retention_;
+  std::uint64_t leases_ = 0;  // in the rows
+  std::vector<LeaseChange> lease_changes_;
   Status failure_;  // once not ok, nothing is applied or read any more
 };
 
@@ -89,11 +101,22 @@ Status Machine::load() {
     position_ = std::move(position).value();
   }
   Status status = sessions_.load(*engine_);
+  if (status.is_ok()) status = load_leases();
   if (status.is_ok()) status = check_history();
   if (!status.is_ok()) return status;
   if (sessions_.newest_use() > position_.applied)
     return Status(Code::kCorrupt, "a session was used after the position of the state");
   return Status::ok();
+}
+
+Status Machine::load_leases() {
+  leases_ = 0;
+  lease_changes_ = {LeaseChange{}};
+  return scan_leases(LeaseId(), *engine_, [&](const Lease& lease) {
+    ++leases_;
+    lease_changes_.push_back({LeaseChange::Kind::kGranted, lease.id, lease.ttl_ms, lease.session});
+    return true;
+  });
 }
 
 /// A revision is never given twice: nothing may have been written after the position's.
@@ -181,6 +204,8 @@ Result<Reply> Machine::apply_entry(const AppliedEntry& entry) {
     reply = run(*close, effects);
   } else if (const auto* write = std::get_if<Write>(&*entry.command)) {
     reply = run(*write, entry.index, effects);
+  } else if (const auto* expire = std::get_if<Expire>(&*entry.command)) {
+    reply = run(*expire, entry, effects);
   } else {
     CHECK(std::holds_alternative<Tick>(*entry.command));
     effects.add(kTicked);
@@ -219,8 +244,8 @@ Result<Reply> Machine::run(const Write& write, Index index, Effects& effects) {
     effects.add(static_cast<std::uint64_t>(answer.value()->code));
     return std::move(*answer.value());
   }
-  Result<Reply> reply =
-      write.seal ? seal(write, effects) : run_transaction(write.transaction, effects);
+  Result<Reply> reply = write.seal ? seal(write, effects)
+                                   : run_transaction(write.transaction, write.session, effects);
   if (reply.is_ok()) sessions_.record(write, index, reply.value(), overlay_);
   return reply;
 }
@@ -236,26 +261,66 @@ Reply Machine::seal(const Write& write, Effects& effects) {
 }
 
 /// A deterministic refusal is an outcome like any other.
-Result<Reply> Machine::run_transaction(const Transaction& transaction, Effects& effects) {
+Result<Reply> Machine::run_transaction(const Transaction& transaction, SessionId session,
+                                       Effects& effects) {
   Reply reply;
   reply.result.revision = position_.revision;
   Status refusal = validate(transaction, limits_);
   if (refusal.is_ok()) {
     Result<Executed> executed =
-        execute(transaction, {past(), position_.retention}, limits_, overlay_);
+        execute(transaction, {past(), position_.retention, position_.applied, session, leases_},
+                limits_, overlay_);
     if (!executed.is_ok()) return executed.status();
     refusal = executed->refusal;
-    reply.result = std::move(executed->result);
-    CHECK(reply.result.revision - position_.revision == (executed->written > 0 ? 1 : 0));
-    position_.revision = reply.result.revision;
-    position_.compacted = executed->past.compacted;
-    position_.compacted_time = executed->past.compacted_time;
-    position_.retention = executed->retention;
+    reply.result = executed->result;
     effects.add(executed->effects).add(std::uint64_t{reply.result.succeeded});
+    take(std::move(executed).value());
   }
   reply.code = refusal.code();
   reply.detail = refusal.detail();
   effects.add(static_cast<std::uint64_t>(reply.code)).add(position_.revision.value);
+  return reply;
+}
+
+void Machine::take(Executed executed) {
+  const Revision revision = executed.result.revision;
+  CHECK(revision - position_.revision == (executed.written > 0 ? 1 : 0));
+  position_.revision = revision;
+  position_.compacted = executed.past.compacted;
+  position_.compacted_time = executed.past.compacted_time;
+  position_.retention = executed.retention;
+  for (LeaseChange& change : executed.lease_changes) {
+    leases_ += change.kind == LeaseChange::Kind::kGranted ? 1 : -1;
+    lease_changes_.push_back(std::move(change));
+  }
+}
+
+Result<Reply> Machine::run(const Expire& expire, const AppliedEntry& entry, Effects& effects) {
+  effects.add(kExpired).add(expire.term.value);
+  Reply reply;
+  reply.result.revision = position_.revision;
+  if (expire.term != entry.term) {
+    reply.code = Code::kSuperseded;
+    reply.detail = "leases that ended in term " + std::to_string(expire.term.value);
+    return reply;
+  }
+  std::uint64_t deleted = 0;
+  for (const LeaseId lease : expire.leases) {
+    if (deleted >= limits_.deleted_keys) break;
+    Transaction end;
+    end.then.push_back(RevokeOperation{lease});
+    Result<Executed> executed =
+        execute(end, {past(), position_.retention, position_.applied, SessionId(), leases_},
+                limits_, overlay_);
+    if (!executed.is_ok()) return executed.status();
+    if (!executed->refusal.is_ok()) continue;  // it ended before
+    deleted += executed->deleted;
+    effects.add(executed->effects);
+    take(std::move(executed).value());
+  }
+  reply.result.succeeded = true;
+  reply.result.revision = position_.revision;
+  effects.add(position_.revision.value);
   return reply;
 }
 
@@ -265,6 +330,8 @@ Result<std::unique_ptr<Reading>> Machine::begin_read(const Transaction& transact
   if (writes(transaction))
     return Status(Code::kInvalidArgument, "a read holds an operation that writes");
   Status status = validate(transaction, limits_);
+  if (!status.is_ok()) return status;
+  status = check_fences(transaction.fences, overlay_);
   if (!status.is_ok()) return status;
   const Result<bool> succeeded = all_hold(transaction.compares, overlay_);
   if (!succeeded.is_ok()) return succeeded.status();
@@ -279,6 +346,12 @@ Result<std::unique_ptr<Reading>> Machine::begin_read(const Transaction& transact
   if (!frozen.is_ok()) return frozen.status();
   reading->freeze(std::move(frozen).value());
   return reading;
+}
+
+Result<Changes> Machine::changes(Revision after, bool previous, std::size_t slice_bytes) {
+  if (!failure_.is_ok()) return failure_;
+  CHECK(overlay_.size_bytes() == 0, "everything applied is committed");
+  return kv::changes(after, previous, slice_bytes, past(), *engine_);
 }
 
 Result<bool> Machine::sweep(std::size_t slice_bytes) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "kv/changes.h"
 #include "kv/engine.h"
 #include "kv/position.h"
 #include "kv/reading.h"
@@ -59,7 +60,8 @@ base::Status write_position(Engine& engine, const Position& position);
 /// Invariants (CHECKed):
 /// - entries are applied in order, without a gap, each once;
 /// - position, state, sessions and digest change in one atomic batch;
-/// - the revision grows by exactly one with each transaction that writes, and never otherwise.
+/// - the revision grows by exactly one with each transaction that writes and with each lease that
+///   ends and had keys, and never otherwise.
 class StateMachine {
  public:
   /// Reads the position and the sessions. Errors: kIo, kCorrupt, kNewerFormat.
@@ -79,6 +81,9 @@ class StateMachine {
                                                             std::size_t slice_bytes) = 0;
   /// The same as one slice.
   base::Result<TransactionResult> read(const Transaction& transaction);
+  /// What happened after a revision: kv::changes() against the latest state.
+  virtual base::Result<Changes> changes(Revision after, bool previous,
+                                        std::size_t slice_bytes) = 0;
   virtual const Position& position() const = 0;
   /// The position that would be found after a crash now. Any thread.
   virtual std::optional<Position> durable_position() const = 0;
@@ -87,6 +92,9 @@ class StateMachine {
   virtual base::Result<bool> sweep(std::size_t slice_bytes) = 0;
   virtual base::Status flush() = 0;
   virtual std::uint64_t sessions() const = 0;
+  /// What became of leases since the last call, in order; a reset and all that there are after
+  /// open() and install().
+  virtual std::vector<LeaseChange> take_lease_changes() = 0;
 
   virtual base::Result<StateSnapshot> snapshot() = 0;
   /// Any thread.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "kv/leases.h"
 #include "kv/reading.h"
 #include "kv/row.h"
 
@@ -31,6 +32,11 @@ bool holds(CompareResult wanted, std::strong_ordering order) {
   return false;
 }
 
+/// 0: the key is no lock that is held.
+std::uint64_t lock_token(const KeyValue& item) {
+  return item.lease ? item.create_revision.value : 0;
+}
+
 bool holds(const Compare& compare, const std::optional<KeyValue>& item) {
   const KeyValue missing;
   const KeyValue& found = item ? *item : missing;
@@ -43,6 +49,12 @@ bool holds(const Compare& compare, const std::optional<KeyValue>& item) {
       return holds(compare.result, found.modify_revision.value <=> compare.number);
     case CompareTarget::kValue:
       return item && holds(compare.result, found.value <=> compare.value);
+    case CompareTarget::kLease:
+      return holds(compare.result, found.lease.value <=> compare.number);
+    case CompareTarget::kExistence:
+      return holds(compare.result, std::uint64_t{item.has_value()} <=> compare.number);
+    case CompareTarget::kLockToken:
+      return holds(compare.result, lock_token(found) <=> compare.number);
   }
   CHECK(false, "an unknown compare target passed validate");
   return false;
@@ -60,11 +72,27 @@ Result<std::optional<KeyValue>> find(Overlay& overlay, const std::string& key) {
 // What an event of the digest is: a put has 0, a delete 1. Numbers never change.
 constexpr std::uint64_t kCompacts = 2;
 constexpr std::uint64_t kRetains = 3;
+constexpr std::uint64_t kGrants = 4;
+constexpr std::uint64_t kRevokes = 5;
+
+/// Ids that one entry can give out.
+constexpr std::uint64_t kLeasesOfEntry = 256;
 
 /// Whether a failure is the same on all members: no engine says these.
 bool is_refusal(Code code) {
-  return code == Code::kTooLarge || code == Code::kInvalidArgument || code == Code::kCompacted ||
-         code == Code::kFutureRevision;
+  switch (code) {
+    case Code::kTooLarge:
+    case Code::kInvalidArgument:
+    case Code::kCompacted:
+    case Code::kFutureRevision:
+    case Code::kLeaseNotFound:
+    case Code::kLeaseExists:
+    case Code::kOverloaded:
+    case Code::kFenced:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /// One run.
@@ -72,6 +100,9 @@ class Execution {
  public:
   Execution(const Stamp& stamp, const Limits& limits, Overlay& overlay)
       : revision_(stamp.past.revision.next()),
+        index_(stamp.index),
+        session_(stamp.session),
+        leases_(stamp.leases),
         past_(stamp.past),
         retention_(stamp.retention),
         limits_(limits),
@@ -88,12 +119,19 @@ class Execution {
   }
   Status operator()(const CompactOperation& operation);
   Status operator()(const RetainOperation& operation);
+  Status operator()(const GrantOperation& operation);
+  Status operator()(const RevokeOperation& operation);
+  Status operator()(const LeasesOperation&) {
+    return Status(Code::kInvalidArgument, "a write lists leases");
+  }
 
   std::vector<OperationResult> take_results() { return std::move(results_); }
   std::uint32_t written() const { return written_; }
   std::uint64_t effects() const { return effects_.value(); }
   const Past& past() const { return past_; }
   const Retention& retention() const { return retention_; }
+  std::vector<LeaseChange> take_lease_changes() { return std::move(lease_changes_); }
+  std::uint64_t deleted() const { return deleted_; }
 
  private:
   using VisitRow = std::function<Status(std::string_view key, std::string_view row)>;
@@ -102,11 +140,25 @@ class Execution {
     return Status(Code::kTooLarge, "the previous values asked for take more than " +
                                        std::to_string(limits_.range_bytes) + " bytes");
   }
-  Status collect_deleted(const DeleteOperation& operation, std::vector<std::string>* keys,
+  /// A key that a delete found, and the lease that it goes with.
+  struct Found {
+    std::string key;
+    LeaseId lease;
+  };
+  Status count_deleted();
+  Status collect_deleted(const DeleteOperation& operation, std::vector<Found>* keys,
                          DeleteResult* result);
+  Status erase(Found found);
+  Status move_key(const std::string& key, LeaseId from, LeaseId to);
+  Result<LeaseId> unused_lease();
   void write(Event event);
 
   const Revision revision_;  // of what this transaction writes, if it writes
+  const Index index_;
+  const SessionId session_;
+  std::uint64_t leases_;
+  std::uint64_t granted_ = 0;
+  std::vector<LeaseChange> lease_changes_;
   Past past_;
   Retention retention_;
   const Limits& limits_;
@@ -180,26 +232,34 @@ Status Execution::operator()(const PutOperation& operation) {
   event.item.value = operation.value;
   event.item.create_revision = previous ? previous->create_revision : revision_;
   event.item.version = previous ? previous->version + 1 : 1;
+  event.item.lease = operation.lease;
+  const LeaseId lease_before = previous ? previous->lease : LeaseId();
   PutResult result;
   if (operation.previous && previous) {
     if (!room_.take(*previous)) return previous_too_large();
     result.previous = std::move(previous);
   }
+  const Status moved = move_key(operation.key, lease_before, operation.lease);
+  if (!moved.is_ok()) return moved;
   write(std::move(event));
   results_.emplace_back(std::move(result));
   return Status::ok();
 }
 
-Status Execution::collect_deleted(const DeleteOperation& operation, std::vector<std::string>* keys,
+Status Execution::count_deleted() {
+  if (++deleted_ <= limits_.deleted_keys) return Status::ok();
+  return Status(Code::kTooLarge, "the transaction deletes more than " +
+                                     std::to_string(limits_.deleted_keys) + " keys");
+}
+
+Status Execution::collect_deleted(const DeleteOperation& operation, std::vector<Found>* keys,
                                   DeleteResult* result) {
   return visit(operation.range, [&](std::string_view key, std::string_view row) {
-    if (++deleted_ > limits_.deleted_keys)
-      return Status(Code::kTooLarge, "the transaction deletes more than " +
-                                         std::to_string(limits_.deleted_keys) + " keys");
-    keys->emplace_back(key);
-    if (!operation.previous) return Status::ok();
+    if (const Status counted = count_deleted(); !counted.is_ok()) return counted;
     Result<KeyValue> item = decode_latest(key, row);
     if (!item.is_ok()) return item.status();
+    keys->push_back({std::string(key), item->lease});
+    if (!operation.previous) return Status::ok();
     if (!room_.take(item.value())) return previous_too_large();
     result->previous.push_back(std::move(item).value());
     return Status::ok();
@@ -207,18 +267,96 @@ Status Execution::collect_deleted(const DeleteOperation& operation, std::vector<
 }
 
 Status Execution::operator()(const DeleteOperation& operation) {
-  std::vector<std::string> keys;
+  std::vector<Found> keys;
   DeleteResult result;
-  const Status status = collect_deleted(operation, &keys, &result);
+  Status status = collect_deleted(operation, &keys, &result);
   if (!status.is_ok()) return status;
   result.deleted = keys.size();
-  for (std::string& key : keys) {
-    Event event;
-    event.deleted = true;
-    event.item.key = std::move(key);
-    write(std::move(event));
+  for (Found& found : keys) {
+    status = erase(std::move(found));
+    if (!status.is_ok()) return status;
   }
   results_.emplace_back(std::move(result));
+  return Status::ok();
+}
+
+Status Execution::erase(Found found) {
+  const Status moved = move_key(found.key, found.lease, LeaseId());
+  if (!moved.is_ok()) return moved;
+  Event event;
+  event.deleted = true;
+  event.item.key = std::move(found.key);
+  write(std::move(event));
+  return Status::ok();
+}
+
+/// From the keys of one lease to those of another; 0: none.
+Status Execution::move_key(const std::string& key, LeaseId from, LeaseId to) {
+  if (from == to) return Status::ok();
+  if (from) {
+    const Status detached = detach(from, key, overlay_);
+    if (!detached.is_ok()) return detached;
+  }
+  return to ? attach(to, key, limits_, overlay_) : Status::ok();
+}
+
+/// Ids of an entry are never those of another; what callers chose themselves is left out.
+Result<LeaseId> Execution::unused_lease() {
+  for (; granted_ < kLeasesOfEntry; ++granted_) {
+    const LeaseId lease(index_.value * kLeasesOfEntry + granted_);
+    const Result<std::optional<Lease>> found = find_lease(lease, overlay_);
+    if (!found.is_ok()) return found.status();
+    if (!found.value()) return lease;
+  }
+  return Status(Code::kLeaseExists, "every id that this entry could give is taken");
+}
+
+Status Execution::operator()(const GrantOperation& operation) {
+  if (leases_ >= limits_.leases)
+    return Status(Code::kOverloaded, std::to_string(leases_) + " leases are in force");
+  LeaseId lease = operation.lease;
+  if (!lease) {
+    const Result<LeaseId> unused = unused_lease();
+    if (!unused.is_ok()) return unused.status();
+    lease = unused.value();
+  } else {
+    const Result<std::optional<Lease>> found = find_lease(lease, overlay_);
+    if (!found.is_ok()) return found.status();
+    if (found.value()) return Status(Code::kLeaseExists, "lease " + base::to_hex(lease.value));
+  }
+  const SessionId renewer = operation.of_session ? session_ : SessionId();
+  put_lease({.id = lease, .ttl_ms = operation.ttl_ms, .session = renewer}, overlay_);
+  ++leases_;
+  lease_changes_.push_back({LeaseChange::Kind::kGranted, lease, operation.ttl_ms, renewer});
+  effects_.add(kGrants).add(lease.value).add(operation.ttl_ms).add(renewer.value);
+  results_.emplace_back(GrantResult{lease});
+  return Status::ok();
+}
+
+Status Execution::operator()(const RevokeOperation& operation) {
+  const LeaseId lease = operation.lease;
+  const Result<std::optional<Lease>> found = find_lease(lease, overlay_);
+  if (!found.is_ok()) return found.status();
+  if (!found.value()) return Status(Code::kLeaseNotFound, "lease " + base::to_hex(lease.value));
+  std::vector<Found> keys;
+  Status counted;
+  Status status = scan_attached(lease, overlay_, [&](std::string_view key) {
+    counted = count_deleted();
+    keys.push_back({std::string(key), lease});
+    return counted.is_ok();
+  });
+  if (status.is_ok()) status = counted;
+  if (!status.is_ok()) return status;
+  RevokeResult result{keys.size()};
+  for (Found& key : keys) {
+    status = erase(std::move(key));
+    if (!status.is_ok()) return status;
+  }
+  remove_lease(lease, overlay_);
+  --leases_;
+  lease_changes_.push_back({LeaseChange::Kind::kEnded, lease});
+  effects_.add(kRevokes).add(lease.value);
+  results_.emplace_back(result);
   return Status::ok();
 }
 
@@ -243,6 +381,20 @@ void Execution::write(Event event) {
 
 }  // namespace
 
+Status check_fences(const std::vector<Fence>& fences, Overlay& overlay) {
+  for (const Fence& fence : fences) {
+    Result<std::optional<KeyValue>> item = find(overlay, fence.name);
+    if (!item.is_ok()) return item.status();
+    const std::uint64_t held = item.value() ? lock_token(*item.value()) : 0;
+    if (held == fence.token.value) continue;
+    const std::string now =
+        held == 0 ? "nobody holds it" : "it is held with " + std::to_string(held);
+    return Status(Code::kFenced, "lock '" + fence.name + "', token " +
+                                     std::to_string(fence.token.value) + ": " + now);
+  }
+  return Status::ok();
+}
+
 Result<bool> all_hold(const std::vector<Compare>& compares, Overlay& overlay) {
   for (const Compare& compare : compares) {
     Result<std::optional<KeyValue>> item = find(overlay, compare.key);
@@ -256,12 +408,15 @@ Result<Executed> execute(const Transaction& transaction, const Stamp& stamp, con
                          Overlay& overlay) {
   const std::size_t mark = overlay.mark();
   Execution execution(stamp, limits, overlay);
-  Result<bool> succeeded = all_hold(transaction.compares, overlay);
-  if (!succeeded.is_ok()) return succeeded.status();
   Executed executed;
   executed.result.revision = stamp.past.revision;
   executed.past = stamp.past;
   executed.retention = stamp.retention;
+  executed.refusal = check_fences(transaction.fences, overlay);
+  if (executed.refusal.code() == Code::kFenced) return executed;
+  if (!executed.refusal.is_ok()) return executed.refusal;
+  Result<bool> succeeded = all_hold(transaction.compares, overlay);
+  if (!succeeded.is_ok()) return succeeded.status();
   for (const Operation& operation : succeeded.value() ? transaction.then : transaction.otherwise) {
     const Status status = std::visit(execution, operation);
     if (is_refusal(status.code())) {
@@ -277,6 +432,8 @@ Result<Executed> execute(const Transaction& transaction, const Stamp& stamp, con
   executed.effects = execution.effects();
   executed.past = execution.past();
   executed.retention = execution.retention();
+  executed.lease_changes = execution.take_lease_changes();
+  executed.deleted = execution.deleted();
   if (executed.written > 0) executed.past.revision = stamp.past.revision.next();
   executed.result.revision = executed.past.revision;
   return executed;

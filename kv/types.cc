@@ -33,7 +33,7 @@ Status check_range(const std::string& what, const KeyRange& range, const Limits&
 }
 
 Status check_compare(const std::string& what, const Compare& compare, const Limits& limits) {
-  if (compare.target > CompareTarget::kValue || compare.result > CompareResult::kGreater)
+  if (compare.target > kLastCompareTarget || compare.result > CompareResult::kGreater)
     return Status(Code::kInvalidArgument, what + " has an unknown target or result");
   Status status = check_key("the key of " + what, compare.key, limits);
   if (!status.is_ok()) return status;
@@ -44,6 +44,15 @@ Status check_retention(const std::string& what, const Retention& retention) {
   if (retention.age_ms == 0 || retention.age_ms >= kRetentionAgeMinMs) return Status::ok();
   return Status(Code::kInvalidArgument,
                 what + " keeps less than " + std::to_string(kRetentionAgeMinMs) + " ms of history");
+}
+
+Status check_grant(const std::string& what, const GrantOperation& grant, const Limits& limits) {
+  if (grant.ttl_ms >= limits.lease_ttl_min_ms && grant.ttl_ms <= limits.lease_ttl_max_ms)
+    return Status::ok();
+  return Status(Code::kInvalidArgument, what + " grants a lease for " +
+                                            std::to_string(grant.ttl_ms) + " ms; it may be from " +
+                                            std::to_string(limits.lease_ttl_min_ms) + " to " +
+                                            std::to_string(limits.lease_ttl_max_ms) + " ms");
 }
 
 Status check_operation(const std::string& what, const Operation& operation, const Limits& limits) {
@@ -60,6 +69,13 @@ Status check_operation(const std::string& what, const Operation& operation, cons
   }
   if (const auto* retain = std::get_if<RetainOperation>(&operation))
     return check_retention(what, retain->retention);
+  if (const auto* grant = std::get_if<GrantOperation>(&operation))
+    return check_grant(what, *grant, limits);
+  if (const auto* revoke = std::get_if<RevokeOperation>(&operation)) {
+    if (revoke->lease) return Status::ok();
+    return Status(Code::kInvalidArgument, what + " revokes the lease 0");
+  }
+  if (std::holds_alternative<LeasesOperation>(operation)) return Status::ok();
   if (const auto* erase = std::get_if<DeleteOperation>(&operation))
     return check_range(what, erase->range, limits);
   const auto& put = std::get<PutOperation>(operation);
@@ -78,9 +94,20 @@ std::size_t bytes_of(const Operation& operation) {
   return range == nullptr ? 0 : range->begin.size() + range->end.size();
 }
 
-/// No key is written twice: an event is one a key and revision.
+template <class Wanted>
+bool holds(const std::vector<Operation>& operations) {
+  return std::any_of(operations.begin(), operations.end(), [](const Operation& operation) {
+    return std::holds_alternative<Wanted>(operation);
+  });
+}
+
+/// No key is written twice: an event is one a key and revision. Which keys go with a lease is only
+/// known at apply.
 Status check_written_once(const std::string& branch, const std::vector<Operation>& operations) {
   if (operations.size() < 2) return Status::ok();
+  if (holds<RevokeOperation>(operations) &&
+      (holds<PutOperation>(operations) || holds<DeleteOperation>(operations)))
+    return Status(Code::kInvalidArgument, branch + " revokes a lease beside a put or a delete");
   std::vector<std::string_view> keys;
   for (const Operation& operation : operations)
     if (const auto* put = std::get_if<PutOperation>(&operation)) keys.push_back(put->key);
@@ -123,8 +150,23 @@ Status check_compares(const std::vector<Compare>& compares, const Limits& limits
   return Status::ok();
 }
 
+Status check_fences(const std::vector<Fence>& fences, const Limits& limits) {
+  if (fences.size() > limits.operations)
+    return Status(Code::kTooLarge, "the transaction has " + count(fences.size()) +
+                                       " fences, more than the " + count(limits.operations) +
+                                       " allowed");
+  for (std::size_t i = 0; i < fences.size(); ++i) {
+    Status status = check_key("the lock of fence " + count(i + 1), fences[i].name, limits);
+    if (status.is_ok() && !fences[i].token)
+      status = Status(Code::kInvalidArgument, "the token of fence " + count(i + 1) + " is 0");
+    if (!status.is_ok()) return status;
+  }
+  return Status::ok();
+}
+
 std::size_t bytes_of(const Transaction& transaction) {
   std::size_t bytes = 0;
+  for (const Fence& fence : transaction.fences) bytes += fence.name.size();
   for (const Compare& compare : transaction.compares)
     bytes += compare.key.size() + compare.value.size();
   for (const Operation& operation : transaction.then) bytes += bytes_of(operation);
@@ -135,20 +177,17 @@ std::size_t bytes_of(const Transaction& transaction) {
 bool writes(const std::vector<Operation>& operations) {
   return std::any_of(operations.begin(), operations.end(), [](const Operation& operation) {
     return !std::holds_alternative<RangeOperation>(operation) &&
-           !std::holds_alternative<HistoryOperation>(operation);
+           !std::holds_alternative<HistoryOperation>(operation) &&
+           !std::holds_alternative<LeasesOperation>(operation);
   });
 }
 
-bool reads_history(const std::vector<Operation>& operations) {
-  return std::any_of(operations.begin(), operations.end(), [](const Operation& operation) {
-    return std::holds_alternative<HistoryOperation>(operation);
-  });
+bool only_reads(const std::vector<Operation>& operations) {
+  return holds<HistoryOperation>(operations) || holds<LeasesOperation>(operations);
 }
 
 bool stores(const std::vector<Operation>& operations) {
-  return std::any_of(operations.begin(), operations.end(), [](const Operation& operation) {
-    return std::holds_alternative<PutOperation>(operation);
-  });
+  return holds<PutOperation>(operations) || holds<GrantOperation>(operations);
 }
 
 }  // namespace
@@ -168,11 +207,13 @@ bool stores(const Transaction& transaction) {
 
 Status validate(const Transaction& transaction, const Limits& limits) {
   Status status = check_compares(transaction.compares, limits);
+  if (status.is_ok()) status = check_fences(transaction.fences, limits);
   if (status.is_ok()) status = check_branch("then", transaction.then, limits);
   if (status.is_ok()) status = check_branch("otherwise", transaction.otherwise, limits);
   if (status.is_ok() && writes(transaction) &&
-      (reads_history(transaction.then) || reads_history(transaction.otherwise)))
-    status = Status(Code::kInvalidArgument, "a transaction that writes reads the history of a key");
+      (only_reads(transaction.then) || only_reads(transaction.otherwise)))
+    status = Status(Code::kInvalidArgument,
+                    "a transaction that writes reads the history of a key or lists leases");
   if (status.is_ok())
     status = check_size("the transaction", bytes_of(transaction), limits.transaction_bytes);
   return status;

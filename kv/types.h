@@ -39,6 +39,12 @@ struct Limits {
   std::uint64_t visited_keys = 100000;
   std::uint64_t sessions = 10000;
   std::uint64_t session_window = 4096;  // outcomes kept a session
+  std::uint64_t leases = 100'000;
+  /// Keys attached to one lease; more is kTooLarge, since its end deletes them all at once.
+  /// Requires: not above deleted_keys.
+  std::uint64_t lease_keys = 10'000;
+  std::uint64_t lease_ttl_min_ms = 500;  // or an election would end it
+  std::uint64_t lease_ttl_max_ms = 10ULL * 365 * 24 * 3600 * 1000;
 };
 
 /// A key and its metadata (DESIGN section 5.5). version counts writes since creation, from 1.
@@ -69,14 +75,24 @@ struct KeyRange {
 /// Whether `key` lies in the range.
 bool contains(const KeyRange& range, std::string_view key);
 
-enum class CompareTarget : std::uint8_t { kVersion, kCreateRevision, kModifyRevision, kValue };
+enum class CompareTarget : std::uint8_t {
+  kVersion,
+  kCreateRevision,
+  kModifyRevision,
+  kValue,
+  kLease,
+  kExistence,  // 1: the key is there; 0: it is not
+  kLockToken,  // the create revision of a key that has a lease; 0 of any other
+};
+inline constexpr CompareTarget kLastCompareTarget = CompareTarget::kLockToken;
 enum class CompareResult : std::uint8_t { kEqual, kNotEqual, kLess, kGreater };
-/// A missing key has version, create and modify revision 0; any compare of its value fails.
+/// A missing key has version, create and modify revision, lease, existence and lock token 0; any
+/// compare of its value fails.
 struct Compare {
   std::string key{};
   CompareTarget target = CompareTarget::kVersion;
   CompareResult result = CompareResult::kEqual;
-  std::uint64_t number = 0;  // kVersion, kCreateRevision, kModifyRevision
+  std::uint64_t number = 0;  // all but kValue
   std::string value{};       // kValue
   bool operator==(const Compare&) const = default;
 };
@@ -96,6 +112,7 @@ struct PutOperation {
   std::string key{};
   std::string value{};
   bool previous = false;  // return what was there before
+  LeaseId lease{};        // the key goes with it; 0: with none, whatever it had before
   bool operator==(const PutOperation&) const = default;
 };
 struct DeleteOperation {
@@ -128,8 +145,38 @@ struct RetainOperation {
   Retention retention{};
   bool operator==(const RetainOperation&) const = default;
 };
-using Operation = std::variant<RangeOperation, PutOperation, DeleteOperation, HistoryOperation,
-                               CompactOperation, RetainOperation>;
+/// A lease: keys are attached to it by puts, and all of them are deleted when it ends. Writes no
+/// key.
+struct GrantOperation {
+  LeaseId lease{};           // 0: one that was never used before, which the result names
+  std::uint64_t ttl_ms = 0;  // how long it lives without being renewed
+  bool of_session = false;   // renewed by whatever the session that grants it writes
+  bool operator==(const GrantOperation&) const = default;
+};
+/// Ends a lease and deletes its keys. Not beside a put or a delete in the same list.
+struct RevokeOperation {
+  LeaseId lease{};
+  bool operator==(const RevokeOperation&) const = default;
+};
+/// The leases there are, by id. Only in a transaction that does not write.
+struct LeasesOperation {
+  LeaseId lease{};          // this one alone; 0: all
+  LeaseId after{};          // only higher ones
+  std::uint64_t limit = 0;  // 0: no limit but Limits::range_bytes
+  bool keys = false;        // with the keys attached to each
+  bool operator==(const LeasesOperation&) const = default;
+};
+using Operation =
+    std::variant<RangeOperation, PutOperation, DeleteOperation, HistoryOperation, CompactOperation,
+                 RetainOperation, GrantOperation, RevokeOperation, LeasesOperation>;
+
+/// Refuses the whole transaction (kFenced) unless the lock `name` is held with just this token: a
+/// holder that lost it without noticing changes nothing any more (DESIGN section 5.14).
+struct Fence {
+  std::string name{};
+  Revision token{};  // the revision of the acquisition
+  bool operator==(const Fence&) const = default;
+};
 
 /// If every compare holds `then` runs, otherwise `otherwise`. Reads see earlier writes of the same
 /// transaction; no key is written twice. The only way to write (DESIGN section 5.7).
@@ -137,6 +184,7 @@ struct Transaction {
   std::vector<Compare> compares{};
   std::vector<Operation> then{};
   std::vector<Operation> otherwise{};
+  std::vector<Fence> fences{};
   bool operator==(const Transaction&) const = default;
 };
 
@@ -182,8 +230,30 @@ struct RetainResult {
   Retention previous{};
   bool operator==(const RetainResult&) const = default;
 };
+struct GrantResult {
+  LeaseId lease{};
+  bool operator==(const GrantResult&) const = default;
+};
+struct RevokeResult {
+  std::uint64_t deleted = 0;
+  bool operator==(const RevokeResult&) const = default;
+};
+struct Lease {
+  LeaseId id{};
+  std::uint64_t ttl_ms = 0;         // as granted
+  SessionId session{};              // whose writes renew it; 0: none
+  std::uint64_t attached = 0;       // keys
+  std::vector<std::string> keys{};  // in order, if they were asked for
+  bool operator==(const Lease&) const = default;
+};
+struct LeasesResult {
+  std::vector<Lease> leases{};
+  bool more = false;  // leases, or keys of the last one
+  bool operator==(const LeasesResult&) const = default;
+};
 using OperationResult =
-    std::variant<RangeResult, PutResult, DeleteResult, HistoryResult, CompactResult, RetainResult>;
+    std::variant<RangeResult, PutResult, DeleteResult, HistoryResult, CompactResult, RetainResult,
+                 GrantResult, RevokeResult, LeasesResult>;
 
 /// revision: the store's after this transaction; +1 exactly if it wrote something.
 struct TransactionResult {
@@ -224,11 +294,32 @@ struct Tick {
   bool operator==(const Tick&) const = default;
 };
 
-using Command = std::variant<OpenSession, CloseSession, Write, Tick>;
+/// The leader of `term` saw these leases end. In an entry of another term it does nothing
+/// (kSuperseded): a new leader extends all leases. Those of them that are there end one by one,
+/// each with a revision of its own if it has keys; once Limits::deleted_keys are gone the rest
+/// stays, for another such command.
+struct Expire {
+  Term term{};
+  std::vector<LeaseId> leases{};
+  bool operator==(const Expire&) const = default;
+};
+
+using Command = std::variant<OpenSession, CloseSession, Write, Tick, Expire>;
+
+/// What became of a lease by an entry, for who counts its time.
+struct LeaseChange {
+  enum class Kind : std::uint8_t { kReset, kGranted, kEnded };  // kReset: there are no others
+  Kind kind = Kind::kReset;
+  LeaseId lease{};
+  std::uint64_t ttl_ms = 0;  // kGranted
+  SessionId session{};       // kGranted
+  bool operator==(const LeaseChange&) const = default;
+};
 
 /// What applying a command gave. A failed status is deterministic: the same on every member.
 /// status kUnknownSession, kSequenceForgotten, kSequenceTooFar, kInvalidArgument, kTooLarge,
-/// kOverloaded (too many sessions), kCompacted, kFutureRevision, kSealed.
+/// kOverloaded (too many leases), kCompacted, kFutureRevision, kSealed, kLeaseNotFound,
+/// kLeaseExists, kFenced, kSuperseded.
 struct Reply {
   base::Code code = base::Code::kOk;
   std::string detail{};

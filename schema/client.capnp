@@ -30,6 +30,58 @@ interface Holdfast {
   traces @5 () -> (json :Text);
   # Local. The newest calls that were slow or failed here, and where each waited
   # (server/request_traces.h).
+
+  leases @6 (ids :List(UInt64), renew :Bool, deadlineMs :UInt32)
+      -> (code :UInt16, detail :Text, header :Header, leader :UInt64, leaderAddress :Text, leases :List(LeaseTime));
+  # How long these leases (at most 1,000) have left, once renewed if that is asked for. Only the
+  # leader knows. Has a lane of its own: it is not refused because calls are.
+
+  watch @7 (receiver :WatchReceiver) -> (code :UInt16, detail :Text, stream :WatchStream);
+  # Watches that share one flow: a batch is sent once the receiver has taken the one before.
+
+  events @8 (watch :WatchRequest, waitMs :UInt32) -> (header :Header, batch :WatchBatch);
+  # One batch of a watch: for clients that can not be called. Without events after waitMs.
+}
+
+struct LeaseTime {
+  id @0 :UInt64;
+  ttlMs @1 :UInt64;   # as granted; 0: there is no such lease
+  leftMs @2 :UInt64;  # from when this was answered
+}
+
+struct WatchRequest {
+  range @0 :Model.KeyRange;
+  from @1 :UInt64;        # the first revision wanted; 0: from the next one on
+  previous @2 :Bool;      # with what was there before, where it is still kept
+  noPuts @3 :Bool;
+  noDeletes @4 :Bool;
+  generation @5 :UInt64;  # that `from` was learnt in; 0: not said
+}
+struct WatchEvent {
+  event @0 :Model.Event;
+  hasPrevious @1 :Bool;
+  previous @2 :Model.KeyValue;
+}
+struct WatchBatch {
+  # All that there is of the revisions above `previous`, up to `revision`, whole revisions only.
+  watch @0 :UInt64;
+  previous @1 :UInt64;
+  revision @2 :UInt64;
+  events @3 :List(WatchEvent);
+  code @4 :UInt16;    # not ok: the watch has ended
+  detail @5 :Text;
+  resume @6 :UInt64;  # of an ended watch: where it can go on; 0: nowhere
+}
+interface WatchStream {
+  # Its watches go with the capability.
+  add @0 (watch :UInt64, request :WatchRequest) -> (code :UInt16, detail :Text, revision :UInt64, resume :UInt64);
+  # `watch`: an id of the client's choice. `revision`: what its first batch names as previous.
+  # `resume`: of one that is refused since its history is gone: from where on there is any.
+  cancel @1 (watch :UInt64) -> ();
+}
+interface WatchReceiver {
+  take @0 (header :Header, batches :List(WatchBatch)) -> ();
+  # One at a time. Without batches for any watch at least once a second.
 }
 
 interface Snapshot {

@@ -67,6 +67,15 @@ void write_event(const kv::Event& from, Event::Builder to) {
   write_item(from.item, to.initItem());
 }
 
+void write_lease(const kv::Lease& from, Lease::Builder to) {
+  to.setId(from.id.value);
+  to.setTtlMs(from.ttl_ms);
+  to.setSession(from.session.value);
+  to.setAttached(from.attached);
+  auto keys = to.initKeys(size32(from.keys.size()));
+  for (unsigned i = 0; i < keys.size(); ++i) keys.set(i, to_data(from.keys[i]));
+}
+
 struct WriteOperation {
   Operation::Builder to;
 
@@ -84,6 +93,7 @@ struct WriteOperation {
     put.setKey(to_data(from.key));
     put.setValue(to_data(from.value));
     put.setPrevious(from.previous);
+    put.setLease(from.lease.value);
   }
   void operator()(const kv::DeleteOperation& from) {
     auto erase = to.initDelete();
@@ -101,6 +111,20 @@ struct WriteOperation {
   }
   void operator()(const kv::RetainOperation& from) {
     write_retention(from.retention, to.initRetain());
+  }
+  void operator()(const kv::GrantOperation& from) {
+    auto grant = to.initGrant();
+    grant.setLease(from.lease.value);
+    grant.setTtlMs(from.ttl_ms);
+    grant.setOfSession(from.of_session);
+  }
+  void operator()(const kv::RevokeOperation& from) { to.initRevoke().setLease(from.lease.value); }
+  void operator()(const kv::LeasesOperation& from) {
+    auto leases = to.initLeases();
+    leases.setLease(from.lease.value);
+    leases.setAfter(from.after.value);
+    leases.setLimit(from.limit);
+    leases.setKeys(from.keys);
   }
 };
 
@@ -131,6 +155,14 @@ struct WriteResult {
   }
   void operator()(const kv::CompactResult&) { to.setCompact(); }
   void operator()(const kv::RetainResult& from) { write_retention(from.previous, to.initRetain()); }
+  void operator()(const kv::GrantResult& from) { to.setGrant(from.lease.value); }
+  void operator()(const kv::RevokeResult& from) { to.initRevoke().setDeleted(from.deleted); }
+  void operator()(const kv::LeasesResult& from) {
+    auto result = to.initLeases();
+    auto leases = result.initLeases(size32(from.leases.size()));
+    for (unsigned i = 0; i < leases.size(); ++i) write_lease(from.leases[i], leases[i]);
+    result.setMore(from.more);
+  }
 };
 
 void write_operations(const std::vector<kv::Operation>& from, capnp::List<Operation>::Builder to) {
@@ -183,7 +215,7 @@ Status read_items(capnp::List<KeyValue>::Reader from, std::vector<kv::KeyValue>*
 }
 
 Result<kv::Compare> read_compare(Compare::Reader from) {
-  if (from.getTarget() > static_cast<std::uint8_t>(kv::CompareTarget::kValue))
+  if (from.getTarget() > static_cast<std::uint8_t>(kv::kLastCompareTarget))
     return unknown("compare target", from.getTarget());
   if (from.getResult() > static_cast<std::uint8_t>(kv::CompareResult::kGreater))
     return unknown("compare result", from.getResult());
@@ -202,8 +234,8 @@ Result<kv::Operation> read_operation(Operation::Reader from) {
     }
     case Operation::PUT: {
       auto put = from.getPut();
-      return kv::Operation(
-          kv::PutOperation{to_string(put.getKey()), to_string(put.getValue()), put.getPrevious()});
+      return kv::Operation(kv::PutOperation{to_string(put.getKey()), to_string(put.getValue()),
+                                            put.getPrevious(), kv::LeaseId(put.getLease())});
     }
     case Operation::DELETE: {
       auto erase = from.getDelete();
@@ -218,6 +250,19 @@ Result<kv::Operation> read_operation(Operation::Reader from) {
       return kv::Operation(kv::CompactOperation{kv::Revision(from.getCompact().getRevision())});
     case Operation::RETAIN:
       return kv::Operation(kv::RetainOperation{read_retention(from.getRetain())});
+    case Operation::GRANT: {
+      auto grant = from.getGrant();
+      return kv::Operation(kv::GrantOperation{kv::LeaseId(grant.getLease()), grant.getTtlMs(),
+                                              grant.getOfSession()});
+    }
+    case Operation::REVOKE:
+      return kv::Operation(kv::RevokeOperation{kv::LeaseId(from.getRevoke().getLease())});
+    case Operation::LEASES: {
+      auto leases = from.getLeases();
+      return kv::Operation(kv::LeasesOperation{kv::LeaseId(leases.getLease()),
+                                               kv::LeaseId(leases.getAfter()), leases.getLimit(),
+                                               leases.getKeys()});
+    }
   }
   return unknown("operation", from.which());
 }
@@ -232,6 +277,23 @@ Status read_operations(capnp::List<Operation>::Reader from, std::vector<kv::Oper
     to->push_back(std::move(read).value());
   }
   return Status::ok();
+}
+
+Result<kv::LeasesResult> read_leases(LeasesResult::Reader from) {
+  kv::LeasesResult to;
+  Status status = check_elements("leases", from.getLeases().size());
+  for (auto lease : from.getLeases()) {
+    if (status.is_ok()) status = check_elements("keys", lease.getKeys().size());
+    if (!status.is_ok()) return status;
+    to.leases.push_back({kv::LeaseId(lease.getId()),
+                         lease.getTtlMs(),
+                         kv::SessionId(lease.getSession()),
+                         lease.getAttached(),
+                         {}});
+    for (auto key : lease.getKeys()) to.leases.back().keys.push_back(to_string(key));
+  }
+  to.more = from.getMore();
+  return to;
 }
 
 Result<kv::OperationResult> read_result(OperationResult::Reader from) {
@@ -272,6 +334,15 @@ Result<kv::OperationResult> read_result(OperationResult::Reader from) {
       return kv::OperationResult(kv::CompactResult{});
     case OperationResult::RETAIN:
       return kv::OperationResult(kv::RetainResult{read_retention(from.getRetain())});
+    case OperationResult::GRANT:
+      return kv::OperationResult(kv::GrantResult{kv::LeaseId(from.getGrant())});
+    case OperationResult::REVOKE:
+      return kv::OperationResult(kv::RevokeResult{from.getRevoke().getDeleted()});
+    case OperationResult::LEASES: {
+      Result<kv::LeasesResult> leases = read_leases(from.getLeases());
+      if (!leases.is_ok()) return leases.status();
+      return kv::OperationResult(std::move(leases).value());
+    }
   }
   return unknown("result", from.which());
 }
@@ -289,7 +360,11 @@ Result<kv::Transaction> read_transaction(Transaction::Reader from) {
   }
   status = read_operations(from.getThen(), &to.then);
   if (status.is_ok()) status = read_operations(from.getOtherwise(), &to.otherwise);
+  if (status.is_ok()) status = check_elements("fences", from.getFences().size());
   if (!status.is_ok()) return status;
+  for (auto fence : from.getFences()) {
+    to.fences.push_back({to_string(fence.getName()), kv::Revision(fence.getToken())});
+  }
   return to;
 }
 
@@ -316,11 +391,35 @@ Status malformed(const kj::Exception& exception) {
 
 }  // namespace
 
+kv::KeyRange read(KeyRange::Reader from) {
+  return read_range(from);
+}
+void write(const kv::KeyRange& from, KeyRange::Builder to) {
+  write_range(from, to);
+}
+kv::KeyValue read(KeyValue::Reader from) {
+  return read_item(from);
+}
+void write(const kv::KeyValue& from, KeyValue::Builder to) {
+  write_item(from, to);
+}
+kv::Event read(Event::Reader from) {
+  return read_event(from);
+}
+void write(const kv::Event& from, Event::Builder to) {
+  write_event(from, to);
+}
+
 void write(const kv::Transaction& from, Transaction::Builder to) {
   auto compares = to.initCompares(size32(from.compares.size()));
   for (unsigned i = 0; i < compares.size(); ++i) write_compare(from.compares[i], compares[i]);
   write_operations(from.then, to.initThen(size32(from.then.size())));
   write_operations(from.otherwise, to.initOtherwise(size32(from.otherwise.size())));
+  auto fences = to.initFences(size32(from.fences.size()));
+  for (unsigned i = 0; i < fences.size(); ++i) {
+    fences[i].setName(to_data(from.fences[i].name));
+    fences[i].setToken(from.fences[i].token.value);
+  }
 }
 
 Result<kv::Transaction> read(Transaction::Reader from) {

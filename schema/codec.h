@@ -8,6 +8,12 @@
 
 namespace schema {
 
+kv::KeyRange read(KeyRange::Reader from);
+void write(const kv::KeyRange& from, KeyRange::Builder to);
+kv::KeyValue read(KeyValue::Reader from);
+void write(const kv::KeyValue& from, KeyValue::Builder to);
+kv::Event read(Event::Reader from);
+void write(const kv::Event& from, Event::Builder to);
 void write(const kv::Transaction& from, Transaction::Builder to);
 /// Errors: kInvalidArgument on an unknown union member or enumerant, a malformed message, or a list
 /// of more than 65,536 elements. Does not validate bounds.

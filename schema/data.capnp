@@ -39,6 +39,7 @@ struct PutOperation {
   key @0 :Data;
   value @1 :Data;
   previous @2 :Bool;
+  lease @3 :UInt64;
 }
 struct DeleteOperation {
   range @0 :KeyRange;
@@ -57,6 +58,21 @@ struct RetainOperation {
   revisions @0 :UInt64;  # 0: no bound
   ageMs @1 :UInt64;      # 0: no bound
 }
+struct GrantOperation {
+  lease @0 :UInt64;  # 0: one that was never used before
+  ttlMs @1 :UInt64;
+  ofSession @2 :Bool;  # renewed by what the session that grants it writes
+}
+struct RevokeOperation {
+  lease @0 :UInt64;
+}
+struct LeasesOperation {
+  # Only in reads.
+  lease @0 :UInt64;  # this one alone; 0: all
+  after @1 :UInt64;
+  limit @2 :UInt64;
+  keys @3 :Bool;
+}
 struct Operation {
   union {
     range @0 :RangeOperation;
@@ -65,13 +81,22 @@ struct Operation {
     history @3 :HistoryOperation;
     compact @4 :CompactOperation;
     retain @5 :RetainOperation;
+    grant @6 :GrantOperation;
+    revoke @7 :RevokeOperation;
+    leases @8 :LeasesOperation;
   }
+}
+
+struct Fence {
+  name @0 :Data;
+  token @1 :UInt64;
 }
 
 struct Transaction {
   compares @0 :List(Compare);
   then @1 :List(Operation);
   otherwise @2 :List(Operation);
+  fences @3 :List(Fence);  # locks that must be held with these tokens
 }
 
 struct RangeResult {
@@ -96,6 +121,20 @@ struct HistoryResult {
   events @0 :List(Event);  # the newest first
   more @1 :Bool;
 }
+struct RevokeResult {
+  deleted @0 :UInt64;
+}
+struct Lease {
+  id @0 :UInt64;
+  ttlMs @1 :UInt64;  # as granted
+  session @2 :UInt64;
+  attached @3 :UInt64;
+  keys @4 :List(Data);
+}
+struct LeasesResult {
+  leases @0 :List(Lease);
+  more @1 :Bool;
+}
 struct OperationResult {
   union {
     range @0 :RangeResult;
@@ -104,6 +143,9 @@ struct OperationResult {
     history @3 :HistoryResult;
     compact @4 :Void;
     retain @5 :RetainOperation;  # what was in force before
+    grant @6 :UInt64;  # the lease
+    revoke @7 :RevokeResult;
+    leases @8 :LeasesResult;
   }
 }
 struct TransactionResult {

@@ -11,7 +11,13 @@ struct Command {
     closeSession @2 :UInt64;  # session
     write @3 :Write;
     tick @4 :Void;  # nothing but its stamp
+    expire @5 :Expire;
   }
+}
+
+struct Expire {
+  term @0 :UInt64;
+  leases @1 :List(UInt64);
 }
 
 struct Write {

@@ -25,6 +25,12 @@ struct WriteCommand {
   void operator()(const kv::OpenSession&) { to.setOpenSession(); }
   void operator()(const kv::CloseSession& from) { to.setCloseSession(from.session.value); }
   void operator()(const kv::Tick&) { to.setTick(); }
+  void operator()(const kv::Expire& from) {
+    auto expire = to.initExpire();
+    expire.setTerm(from.term.value);
+    auto leases = expire.initLeases(static_cast<unsigned>(from.leases.size()));
+    for (unsigned i = 0; i < leases.size(); ++i) leases.set(i, from.leases[i].value);
+  }
   void operator()(const kv::Write& from) {
     auto write = to.initWrite();
     write.setSession(from.session.value);
@@ -61,6 +67,13 @@ Result<kv::Command> read_command(schema::Command::Reader from) {
       return read_write(from.getWrite());
     case schema::Command::TICK:
       return kv::Command(kv::Tick{});
+    case schema::Command::EXPIRE: {
+      kv::Expire expire{kv::Term(from.getExpire().getTerm()), {}};
+      for (const std::uint64_t lease : from.getExpire().getLeases()) {
+        expire.leases.emplace_back(lease);
+      }
+      return kv::Command(std::move(expire));
+    }
   }
   return corrupt("unknown kind " + std::to_string(from.which()));
 }

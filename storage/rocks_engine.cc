@@ -29,8 +29,8 @@ constexpr std::size_t kCacheBytes = 16 << 20;
 constexpr int kCacheShardBits = 1;
 
 /// By space. RocksDB wants one to be called so.
-constexpr std::array<const char*, kv::kSpaces> kFamilyNames = {"default", "history", "sessions",
-                                                               "versions", "meta"};
+constexpr std::array<const char*, kv::kSpaces> kFamilyNames = {"default",  "history", "sessions",
+                                                               "versions", "leases",  "meta"};
 
 /// Gives freed memtables back to the system; the allocator keeps them otherwise.
 class TrimAfterFlush final : public rocksdb::EventListener {

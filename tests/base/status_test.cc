@@ -9,7 +9,7 @@
 namespace base {
 namespace {
 
-constexpr int kCodes = 32;
+constexpr int kCodes = 36;
 
 TEST(Traits, NumbersAndNamesAreStable) {
   const char* const kNames[kCodes] = {"ok",
@@ -43,7 +43,11 @@ TEST(Traits, NumbersAndNamesAreStable) {
                                       "internal",
                                       "compacted",
                                       "future-revision",
-                                      "sealed"};
+                                      "sealed",
+                                      "lease-not-found",
+                                      "lease-exists",
+                                      "fenced",
+                                      "lagging"};
   std::set<std::string_view> seen;
   for (int i = 0; i < kCodes; ++i) {
     const CodeTraits& row = traits(static_cast<Code>(i));
@@ -61,7 +65,9 @@ TEST(Traits, ExitCodesSayWhetherItMayHaveHappened) {
     EXPECT_TRUE(row.exit_code != 4 || (row.retryable && row.applied == Applied::kNo));
     EXPECT_TRUE(row.exit_code != 1 || !row.retryable);
     EXPECT_NE(row.applied, Applied::kYes);
-    EXPECT_TRUE(row.exit_code == 1 || row.exit_code == 4 || row.exit_code == 5);
+    const bool not_there = row.code == Code::kLeaseNotFound || row.code == Code::kFenced;
+    EXPECT_TRUE(not_there ? row.exit_code == 3
+                          : row.exit_code == 1 || row.exit_code == 4 || row.exit_code == 5);
     EXPECT_TRUE(row.http_status >= 400 && row.http_status < 600);
     EXPECT_FALSE(row.text.empty() || row.text.ends_with('.'));
   }

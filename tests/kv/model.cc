@@ -10,6 +10,8 @@ using base::Code;
 
 Reply Model::apply(const AppliedEntry& entry) {
   time_ = std::max(time_, entry.time);
+  index_ = entry.index;
+  session_ = SessionId();
   Reply reply = apply_command(entry);
   retain();
   return reply;
@@ -18,6 +20,7 @@ Reply Model::apply(const AppliedEntry& entry) {
 Reply Model::apply_command(const AppliedEntry& entry) {
   Reply reply;
   if (!entry.command || std::holds_alternative<Tick>(*entry.command)) return reply;
+  if (const auto* ended = std::get_if<Expire>(&*entry.command)) return expire(*ended, entry);
   if (std::holds_alternative<OpenSession>(*entry.command)) {
     while (sessions.size() >= limits_.sessions)
       sessions.erase(std::min_element(sessions.begin(), sessions.end(), [](auto& a, auto& b) {
@@ -62,7 +65,8 @@ Reply Model::write(const Write& write, const AppliedEntry& entry) {
     reply.code = Code::kSealed;
     reply.result.revision = revision;
   } else {
-    reply = transact(write.transaction, entry.time);
+    session_ = write.session;
+    reply = transact(write.transaction);
   }
   session.acknowledged_below = below;
   session.last_used = entry.index.value;
@@ -71,7 +75,39 @@ Reply Model::write(const Write& write, const AppliedEntry& entry) {
   return reply;
 }
 
-Reply Model::transact(const Transaction& transaction, HybridTime) {
+/// Each lease by itself, until enough keys are gone.
+Reply Model::expire(const Expire& expire, const AppliedEntry& entry) {
+  Reply reply;
+  if (expire.term != entry.term) {
+    reply.code = Code::kSuperseded;
+  } else {
+    std::uint64_t deleted = 0;
+    for (const LeaseId lease : expire.leases) {
+      if (deleted >= limits_.deleted_keys) break;
+      const auto at = leases.find(lease.value);
+      if (at == leases.end()) continue;
+      const std::vector<std::string> keys = at->second.keys;
+      deleted += keys.size();
+      Transaction end;
+      end.then.push_back(RevokeOperation{lease});
+      transact(end);
+    }
+    reply.result.succeeded = true;
+  }
+  reply.result.revision = revision;
+  return reply;
+}
+
+bool Model::fenced(const Transaction& transaction) const {
+  for (const Fence& fence : transaction.fences) {
+    const auto item = items.find(fence.name);
+    if (item == items.end() || !item->second.lease) return true;
+    if (item->second.create_revision != fence.token) return true;
+  }
+  return false;
+}
+
+Reply Model::transact(const Transaction& transaction) {
   Reply reply;
   reply.result.revision = revision;
   const auto status = validate(transaction, limits_);
@@ -79,12 +115,17 @@ Reply Model::transact(const Transaction& transaction, HybridTime) {
     reply.code = status.code();
     return reply;
   }
+  if (fenced(transaction)) {
+    reply.code = Code::kFenced;
+    return reply;
+  }
   const auto items_before = items;
+  const auto leases_before = leases;
   const std::size_t history_before = history.size();
   const auto past_before = std::tuple(compacted, compacted_time, retention);
   writing_ = revision.next();
   sub_index_ = 0;
-  deleted_ = reply_bytes_ = 0;
+  deleted_ = reply_bytes_ = granted_ = 0;
   const bool succeeded = std::all_of(transaction.compares.begin(), transaction.compares.end(),
                                      [&](const Compare& compare) { return holds(compare); });
   try {
@@ -95,6 +136,7 @@ Reply Model::transact(const Transaction& transaction, HybridTime) {
     reply.result = {succeeded, revision, results};
   } catch (const Refused& refused) {
     items = items_before;
+    leases = leases_before;
     history.resize(history_before);
     std::tie(compacted, compacted_time, retention) = past_before;
     reply.code = refused.code;
@@ -104,7 +146,7 @@ Reply Model::transact(const Transaction& transaction, HybridTime) {
 
 Reply Model::read(const Transaction& transaction) {
   may_read_history_ = true;
-  Reply reply = transact(transaction, time_);
+  Reply reply = transact(transaction);
   may_read_history_ = false;
   return reply;
 }
@@ -135,6 +177,10 @@ bool Model::holds(const Compare& compare) const {
     order = order_of(item.create_revision.value);
   if (compare.target == CompareTarget::kModifyRevision)
     order = order_of(item.modify_revision.value);
+  if (compare.target == CompareTarget::kLease) order = order_of(item.lease.value);
+  if (compare.target == CompareTarget::kExistence) order = order_of(there ? 1 : 0);
+  if (compare.target == CompareTarget::kLockToken)
+    order = order_of(item.lease ? item.create_revision.value : 0);
   if (compare.target == CompareTarget::kValue) {
     if (!there) return false;
     order = item.value < compare.value ? -1 : item.value > compare.value ? 1 : 0;
@@ -262,13 +308,27 @@ void Model::retain() {
 
 OperationResult Model::run(const PutOperation& operation) {
   PutResult result;
-  KeyValue item{operation.key, operation.value, writing_, writing_, 1, {}, time_};
+  KeyValue item{operation.key, operation.value, writing_, writing_, 1, operation.lease, time_};
   if (items.contains(operation.key)) {
-    const KeyValue& before = items.at(operation.key);
+    const KeyValue before = items.at(operation.key);
     if (operation.previous && !room_for(before)) throw Refused{Code::kTooLarge};
     if (operation.previous) result.previous = before;
     item.create_revision = before.create_revision;
     item.version = before.version + 1;
+    if (before.lease && before.lease != operation.lease) {
+      Lease& old = leases.at(before.lease.value);
+      std::erase(old.keys, operation.key);
+      --old.attached;
+    }
+  }
+  const bool stays = items.contains(operation.key) && items[operation.key].lease == operation.lease;
+  if (operation.lease && !stays) {
+    if (!leases.contains(operation.lease.value)) throw Refused{Code::kLeaseNotFound};
+    Lease& lease = leases.at(operation.lease.value);
+    if (lease.attached >= limits_.lease_keys) throw Refused{Code::kTooLarge};
+    ++lease.attached;
+    lease.keys.push_back(operation.key);
+    std::sort(lease.keys.begin(), lease.keys.end());
   }
   items[operation.key] = item;
   log(false, item);
@@ -284,12 +344,73 @@ OperationResult Model::run(const DeleteOperation& operation) {
       result.previous.push_back(items.at(key));
     }
     ++result.deleted;
-    items.erase(key);
-    KeyValue tomb;
-    tomb.key = key;
-    tomb.modify_revision = writing_;
-    tomb.time = time_;
-    log(true, tomb);
+    erase(key);
+  }
+  return result;
+}
+
+void Model::erase(const std::string& key) {
+  if (const LeaseId lease = items.at(key).lease) {
+    std::erase(leases.at(lease.value).keys, key);
+    --leases.at(lease.value).attached;
+  }
+  items.erase(key);
+  KeyValue tomb;
+  tomb.key = key;
+  tomb.modify_revision = writing_;
+  tomb.time = time_;
+  log(true, tomb);
+}
+
+OperationResult Model::run(const GrantOperation& operation) {
+  if (leases.size() >= limits_.leases) throw Refused{Code::kOverloaded};
+  std::uint64_t id = operation.lease.value;
+  while (id == 0 || (!operation.lease && leases.contains(id))) {
+    if (granted_ == 256) throw Refused{Code::kLeaseExists};
+    id = index_.value * 256 + granted_++;
+  }
+  if (leases.contains(id)) throw Refused{Code::kLeaseExists};
+  leases[id] = {
+      LeaseId(id), operation.ttl_ms, operation.of_session ? session_ : SessionId(), 0, {}};
+  return GrantResult{LeaseId(id)};
+}
+
+OperationResult Model::run(const RevokeOperation& operation) {
+  if (!leases.contains(operation.lease.value)) throw Refused{Code::kLeaseNotFound};
+  const std::vector<std::string> keys = leases.at(operation.lease.value).keys;
+  for (const std::string& key : keys) {
+    if (++deleted_ > limits_.deleted_keys) throw Refused{Code::kTooLarge};
+    erase(key);
+  }
+  leases.erase(operation.lease.value);
+  return RevokeResult{keys.size()};
+}
+
+OperationResult Model::run(const LeasesOperation& operation) {
+  if (!may_read_history_) throw Refused{Code::kInvalidArgument};
+  LeasesResult result;
+  const auto room = [&](std::size_t size_bytes) {
+    const bool fits = reply_bytes_ == 0 || reply_bytes_ + size_bytes <= limits_.range_bytes;
+    if (fits) reply_bytes_ += size_bytes;
+    return fits;
+  };
+  for (const auto& [id, lease] : leases) {
+    if (operation.lease ? id != operation.lease.value : id <= operation.after.value) continue;
+    if ((operation.limit != 0 && result.leases.size() >= operation.limit) || !room(64)) {
+      result.more = true;
+      break;
+    }
+    result.leases.push_back(lease);
+    result.leases.back().keys.clear();
+    for (const std::string& key : lease.keys) {
+      if (!operation.keys) break;
+      if (!room(key.size() + 64)) {
+        result.more = true;
+        break;
+      }
+      result.leases.back().keys.push_back(key);
+    }
+    if (result.more) break;
   }
   return result;
 }

@@ -31,6 +31,7 @@ class Model {
   Revision compacted;
   HybridTime compacted_time;
   Retention retention;
+  std::map<std::uint64_t, Lease> leases;  // with their keys
 
   struct Session {
     std::uint64_t acknowledged_below = 0;
@@ -46,7 +47,9 @@ class Model {
 
   Reply apply_command(const AppliedEntry& entry);
   Reply write(const Write& write, const AppliedEntry& entry);
-  Reply transact(const Transaction& transaction, HybridTime time);
+  Reply transact(const Transaction& transaction);
+  Reply expire(const Expire& expire, const AppliedEntry& entry);
+  bool fenced(const Transaction& transaction) const;
   bool holds(const Compare& compare) const;
   static std::vector<std::string> keys_in(const KeyRange& range,
                                           const std::map<std::string, KeyValue>& among);
@@ -61,6 +64,10 @@ class Model {
   OperationResult run(const HistoryOperation& operation);
   OperationResult run(const CompactOperation& operation);
   OperationResult run(const RetainOperation& operation);
+  OperationResult run(const GrantOperation& operation);
+  OperationResult run(const RevokeOperation& operation);
+  OperationResult run(const LeasesOperation& operation);
+  void erase(const std::string& key);
   void log(bool deleted, const KeyValue& item);
 
   Limits limits_;
@@ -69,6 +76,9 @@ class Model {
   std::uint32_t sub_index_ = 0;
   std::uint64_t deleted_ = 0;
   bool may_read_history_ = false;
+  Index index_;
+  SessionId session_;
+  std::uint64_t granted_ = 0;
   std::size_t reply_bytes_ = 0;
 };
 

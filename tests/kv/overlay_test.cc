@@ -80,8 +80,8 @@ TEST_F(OverlayTest, CommitsEverySpaceAtOnce) {
   EXPECT_EQ(engine_.commits, 1);
   EXPECT_EQ(overlay_.size_bytes(), 0u);
   const Rows rows = disk_->rows();
-  EXPECT_EQ(rows,
-            (Rows{Map{{"a", "1"}}, Map{{"h", "2"}}, Map{{"s", "3"}}, Map{}, Map{{"m", "4"}}}));
+  EXPECT_EQ(rows, (Rows{Map{{"a", "1"}}, Map{{"h", "2"}}, Map{{"s", "3"}}, Map{}, Map{},
+                        Map{{"m", "4"}}}));
 }
 
 TEST_F(OverlayTest, AgreesWithAMapThroughRollbacksAndCommits) {

@@ -83,6 +83,11 @@ TEST(Row, LayoutsAreFixed) {
   EXPECT_EQ(hex(session_key(SessionId(1))), "0000000000000001");
   EXPECT_EQ(hex(outcome_key(SessionId(1), 2)), "00000000000000010000000000000002");
   EXPECT_EQ(hex(encode_session()), "01");
+  EXPECT_EQ(hex(lease_key(LeaseId(2))), "0000000000000002");
+  EXPECT_EQ(hex(attachment_key(LeaseId(2), "ab")), "00000000000000026162");
+  EXPECT_EQ(hex(encode_attachment()), "01");
+  EXPECT_EQ(hex(encode_lease({LeaseId(9), 5000, SessionId(3), 7, {}})),
+            "01000000000000138800000000000000030000000000000007");
   Outcome small{Index(9), 4, {}};
   small.reply.result = {true, Revision(8), {PutResult{}}};
   const std::string kept =
@@ -174,6 +179,8 @@ std::vector<Row> rows() {
       {"swept", encode_swept(history_key(Revision(1), 2)),
        [](auto bytes) { return decode_swept(bytes).status().code(); }},
       {"session", encode_session(), [](auto bytes) { return decode_session(bytes).code(); }},
+      {"lease", encode_lease({LeaseId(9), 5000, SessionId(3), 7, {}}),
+       [](auto bytes) { return decode_lease(LeaseId(9), bytes).status().code(); }},
       {"outcome", encode_outcome(outcome()),
        [](auto bytes) { return decode_outcome(bytes).status().code(); }},
       {"outcome head", encode_outcome(outcome()),
@@ -256,6 +263,8 @@ TEST(Row, AnyBytesAreSafe) {
 }
 
 TEST(Row, KeysThatAreNoneAreCorrupt) {
+  EXPECT_EQ(decode_lease_key("1234567").status().code(), Code::kCorrupt);
+  EXPECT_EQ(decode_lease_key(lease_key(LeaseId(0))).status().code(), Code::kCorrupt);
   EXPECT_EQ(decode_session_key("").status().code(), Code::kCorrupt);
   EXPECT_EQ(decode_session_key("1234567").status().code(), Code::kCorrupt);
   EXPECT_EQ(decode_session_key("123456789").status().code(), Code::kCorrupt);

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "kv/row.h"
 #include "kv/state_machine.h"
+#include "tests/kv/generator.h"
 #include "tests/kv/map_engine.h"
 #include "tests/kv/model.h"
 
@@ -16,151 +17,12 @@ namespace {
 using base::Code;
 using base::Random;
 
-Limits small_limits() {
-  Limits limits;
-  limits.range_bytes = 700;
-  limits.deleted_keys = 6;
-  limits.value_bytes = 300;
-  limits.sessions = 5;
-  limits.session_window = 8;
-  return limits;
-}
-
-/// Makes commands that meet each other: few keys, few sessions, sequences sent again and out of
-/// order.
-class Generator {
- public:
-  explicit Generator(std::uint64_t seed) : random_(seed) {}
-
-  AppliedEntry entry(Index index) {
-    AppliedEntry entry;
-    entry.index = index;
-    term_ += random_.chance(50) ? 1 : 0;
-    entry.term = Term(term_);
-    time_ += random_.below(3);  // equal times happen
-    if (random_.chance(10)) time_ += random_.below(400) << 16;
-    index_ = index.value;
-    entry.time = HybridTime(time_);
-    entry.hash = base::ChainHash{random_.next()};
-    if (random_.chance(30)) return configuration(entry);
-    entry.command = command(index);
-    return entry;
-  }
-  std::uint64_t newest = 0;  // revision, if somebody knows it
-  Transaction transaction(bool may_write = true) {
-    Transaction made;
-    for (auto n = random_.below(3); n > 0; --n) made.compares.push_back(compare());
-    for (auto n = random_.below(5); n > 0; --n) made.then.push_back(operation(may_write));
-    for (auto n = random_.below(3); n > 0; --n) made.otherwise.push_back(operation(may_write));
-    return made;
-  }
-
- private:
-  AppliedEntry configuration(AppliedEntry entry) {
-    if (random_.chance(2)) entry.configuration = "configuration " + std::to_string(time_);
-    return entry;
-  }
-  Command command(Index index) {
-    if (sessions_.empty() || random_.chance(60)) {
-      sessions_.push_back({SessionId(index.value), 1});
-      return OpenSession{};
-    }
-    Open& open =
-        sessions_[sessions_.size() - 1 - random_.below(std::min<std::size_t>(7, sessions_.size()))];
-    if (random_.chance(100)) return CloseSession{open.session};
-    if (random_.chance(50)) return Tick{};
-    Write write{open.session, open.next, 0, transaction()};
-    const std::uint64_t oldest = open.next > 6 ? open.next - 6 : 1;
-    switch (random_.below(6)) {
-      case 0:  // sent again, or sent late
-        write.sequence = random_.between(oldest, open.next);
-        break;
-      case 1:  // skips some
-        write.sequence = open.next + random_.below(10);
-        break;
-      case 2:
-        write.sequence = random_.below(3) * open.next;
-        break;
-      default:
-        break;
-    }
-    if (random_.chance(12)) {
-      write.seal = true;
-      write.transaction = {};
-    }
-    open.next = std::max(open.next, std::min(write.sequence, open.next + 3) + 1);
-    if (random_.chance(3))
-      write.acknowledged_below = random_.between(0, write.sequence + 1);
-    else
-      write.acknowledged_below = std::min(write.sequence, oldest);
-    return write;
-  }
-  std::string key() {
-    static const char* const kKeys[] = {"a", "ab", "b", "b\x01", "c", "d", "e", "f", "\xff", "g"};
-    return random_.chance(200) ? "" : kKeys[random_.below(10)];
-  }
-  std::string value() { return std::string(random_.below(40) * random_.below(9), 'v') + tag(); }
-  std::string tag() { return std::to_string(random_.below(3)); }
-  KeyRange range() {
-    switch (random_.below(4)) {
-      case 0:
-        return {key(), std::string(1, '\0')};
-      case 1:
-        return {key(), key()};
-      default:
-        return {key(), ""};
-    }
-  }
-  Compare compare() {
-    return {key(), static_cast<CompareTarget>(random_.below(4)),
-            static_cast<CompareResult>(random_.below(4)), random_.below(5), value()};
-  }
-  Operation operation(bool may_write) {
-    if (!may_write && random_.chance(4))
-      return HistoryOperation{key(), random_.chance(3) ? revision() : Revision(), random_.below(4)};
-    if (may_write && random_.chance(40)) return compaction();
-    const auto kind = may_write ? random_.below(5) : 4;
-    if (kind < 3) return PutOperation{key(), value(), random_.chance(3)};
-    if (kind == 3) return DeleteOperation{range(), random_.chance(3)};
-    RangeOperation read{range(), random_.below(4), random_.chance(4), random_.chance(6)};
-    if (random_.chance(may_write ? 12 : 3)) read.revision = revision();
-    if (random_.chance(may_write ? 20 : 6))
-      read.time = HybridTime(time_ - random_.below(900 << 16));
-    return read;
-  }
-  /// Kept or not, mostly.
-  Revision revision() {
-    const std::uint64_t about = newest > 0 ? newest : index_ / 10;
-    return Revision(about - std::min(about, random_.below(60)) + (random_.chance(2) ? 9 : 1));
-  }
-  Operation compaction() {
-    switch (random_.below(8)) {
-      case 0:
-        return RetainOperation{{random_.below(3) * 20, 0}};
-      case 1:
-        return RetainOperation{{0, random_.below(3) * 900}};
-      case 2:
-        return HistoryOperation{key()};
-      default:
-        return CompactOperation{revision()};
-    }
-  }
-
-  struct Open {
-    SessionId session;
-    std::uint64_t next;
-  };
-  Random random_;
-  std::uint64_t term_ = 1;
-  std::uint64_t time_ = 1 << 30;
-  std::uint64_t index_ = 0;
-  std::vector<Open> sessions_;
-};
-
 /// A machine that is restarted and crashed beside a model that lives on.
 class Trial {
  public:
   explicit Trial(std::uint64_t seed) : random_(seed), generator_(seed * 31), model_(limits_) {
+    generator_.known_leases = &model_.leases;
+    generator_.known_items = &model_.items;
     open();
   }
 
@@ -184,7 +46,9 @@ class Trial {
     EXPECT_GT(counts_[Code::kOk], log_.size() / 4);
     for (const Code code :
          {Code::kInvalidArgument, Code::kTooLarge, Code::kUnknownSession, Code::kSequenceForgotten,
-          Code::kSequenceTooFar, Code::kSealed, Code::kCompacted, Code::kFutureRevision})
+          Code::kSequenceTooFar, Code::kSealed, Code::kCompacted, Code::kFutureRevision,
+          Code::kLeaseNotFound, Code::kLeaseExists, Code::kFenced, Code::kOverloaded,
+          Code::kSuperseded})
       EXPECT_GT(counts_[code], 10u) << base::traits(code).name;
     for (const Code code : {Code::kOk, Code::kCompacted, Code::kFutureRevision})
       EXPECT_GT(reads_[code], 5u) << base::traits(code).name;
@@ -198,6 +62,8 @@ class Trial {
     auto opened = StateMachine::open(std::make_unique<MapEngine>(disk_), limits_);
     ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
     machine_ = std::move(opened).value();
+    told_.clear();
+    take_lease_changes();
   }
   void make(std::size_t entries) {
     for (; entries > 0; --entries) {
@@ -220,8 +86,26 @@ class Trial {
           machine_->apply(std::span(log_).subspan(from, count), base::Ordinal{1, from + count});
       ASSERT_TRUE(replies.is_ok()) << replies.status().to_string();
       ASSERT_EQ(replies.value().size(), count);
+      take_lease_changes();
       for (std::size_t i = 0; i < count; ++i) compare(replies.value()[i], from + i);
       check_position(from + count);
+    }
+  }
+  /// Who counts the time of leases knows of each that there is.
+  void take_lease_changes() {
+    for (const LeaseChange& change : machine_->take_lease_changes()) {
+      if (change.kind == LeaseChange::Kind::kReset) told_.clear();
+      if (change.kind == LeaseChange::Kind::kGranted) told_[change.lease.value] = change;
+      if (change.kind == LeaseChange::Kind::kEnded) {
+        ASSERT_EQ(told_.erase(change.lease.value), 1u);
+      }
+    }
+    if (machine_->position().applied.value != log_.size()) return;
+    ASSERT_EQ(told_.size(), model_.leases.size());
+    for (const auto& [id, lease] : model_.leases) {
+      ASSERT_TRUE(told_.contains(id));
+      ASSERT_EQ(told_[id].ttl_ms, lease.ttl_ms);
+      ASSERT_EQ(told_[id].session, lease.session);
     }
   }
   void compare(Reply reply, std::size_t i) {
@@ -285,6 +169,7 @@ class Trial {
     apply_all();
   }
   void compare_rows();
+  void compare_leases(const std::map<std::string, std::string>& rows) const;
 
   const Limits limits_ = small_limits();
   Random random_;
@@ -297,6 +182,7 @@ class Trial {
   std::vector<Revision> revisions_;
   std::vector<Revision> compactions_;
   std::vector<std::optional<Position>> positions_;
+  std::map<std::uint64_t, LeaseChange> told_;
   std::map<Code, std::uint64_t> counts_;
   std::map<Code, std::uint64_t> reads_;
   std::uint64_t repeated_ = 0;
@@ -341,13 +227,35 @@ void Trial::compare_rows() {
     }
   }
   ASSERT_EQ(sessions.size(), expected);
+  compare_leases(rows[static_cast<std::size_t>(Space::kLeases)]);
 }
+
+void Trial::compare_leases(const std::map<std::string, std::string>& rows) const {
+  std::size_t expected = 0;
+  for (const auto& [id, lease] : model_.leases) {
+    ASSERT_TRUE(rows.contains(lease_key(LeaseId(id))));
+    Lease stored = decode_lease(LeaseId(id), rows.at(lease_key(LeaseId(id)))).value();
+    stored.keys = lease.keys;
+    ASSERT_EQ(stored, lease);
+    for (const std::string& key : lease.keys)
+      ASSERT_TRUE(rows.contains(attachment_key(LeaseId(id), key)));
+    expected += 1 + lease.keys.size();
+  }
+  ASSERT_EQ(rows.size(), expected);
+}
+
+/// With about three operations each.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::size_t kEntries = 20'000;
+#else
+constexpr std::size_t kEntries = 100'000;
+#endif
 
 class StateMachineProperty : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(StateMachineProperty, DoesAsTheModelThroughRestartsAndCrashes) {
   Trial trial(GetParam());
-  trial.extend(20000);
+  trial.extend(kEntries);
   trial.finish();
 }
 

@@ -111,7 +111,7 @@ TEST(Validate, WritesThatDoNotMeetMayStandTogether) {
 
 TEST(Validate, RefusesUnknownEnumerants) {
   Transaction transaction;
-  transaction.compares.push_back(Compare{"k", static_cast<CompareTarget>(4)});
+  transaction.compares.push_back(Compare{"k", static_cast<CompareTarget>(7)});
   expect_refused(transaction, Code::kInvalidArgument, "compare 1", "unknown");
   transaction.compares[0] = Compare{"k", CompareTarget::kValue, static_cast<CompareResult>(4)};
   expect_refused(transaction, Code::kInvalidArgument, "compare 1", "unknown");

@@ -32,7 +32,14 @@ std::vector<kv::KeyValue> items(Random& random) {
   return list;
 }
 kv::Operation operation(Random& random) {
-  switch (random.below(6)) {
+  switch (random.below(9)) {
+    case 6:
+      return kv::GrantOperation{kv::LeaseId(random.next()), random.next(), random.chance(2)};
+    case 7:
+      return kv::RevokeOperation{kv::LeaseId(random.next())};
+    case 8:
+      return kv::LeasesOperation{kv::LeaseId(random.next()), kv::LeaseId(random.next()),
+                                 random.next(), random.chance(2)};
     case 0:
       return kv::RangeOperation{{bytes(random), bytes(random)},
                                 random.next(),
@@ -47,7 +54,8 @@ kv::Operation operation(Random& random) {
     case 4:
       return kv::RetainOperation{{random.next(), random.next()}};
     case 1:
-      return kv::PutOperation{bytes(random), bytes(random), random.chance(2)};
+      return kv::PutOperation{bytes(random), bytes(random), random.chance(2),
+                              kv::LeaseId(random.next())};
     default:
       return kv::DeleteOperation{{bytes(random), bytes(random)}, random.chance(2)};
   }
@@ -55,11 +63,13 @@ kv::Operation operation(Random& random) {
 kv::Transaction transaction(Random& random) {
   kv::Transaction made;
   for (auto n = random.below(4); n > 0; --n)
-    made.compares.push_back({bytes(random), static_cast<kv::CompareTarget>(random.below(4)),
+    made.compares.push_back({bytes(random), static_cast<kv::CompareTarget>(random.below(7)),
                              static_cast<kv::CompareResult>(random.below(4)), random.next(),
                              bytes(random)});
   for (auto n = random.below(4); n > 0; --n) made.then.push_back(operation(random));
   for (auto n = random.below(4); n > 0; --n) made.otherwise.push_back(operation(random));
+  for (auto n = random.below(3); n > 0; --n)
+    made.fences.push_back({bytes(random), kv::Revision(random.next())});
   return made;
 }
 kv::HistoryResult history(Random& random) {
@@ -69,8 +79,26 @@ kv::HistoryResult history(Random& random) {
         {static_cast<std::uint32_t>(random.next()), random.chance(2), item(random)});
   return made;
 }
+kv::LeasesResult leases(Random& random) {
+  kv::LeasesResult made{{}, random.chance(2)};
+  for (auto n = random.below(4); n > 0; --n) {
+    made.leases.push_back({kv::LeaseId(random.next()),
+                           random.next(),
+                           kv::SessionId(random.next()),
+                           random.next(),
+                           {}});
+    for (auto k = random.below(3); k > 0; --k) made.leases.back().keys.push_back(bytes(random));
+  }
+  return made;
+}
 kv::OperationResult result(Random& random) {
-  switch (random.below(6)) {
+  switch (random.below(9)) {
+    case 6:
+      return kv::GrantResult{kv::LeaseId(random.next())};
+    case 7:
+      return kv::RevokeResult{random.next()};
+    case 8:
+      return leases(random);
     case 2:
       return history(random);
     case 3:
@@ -114,7 +142,7 @@ TEST(Codec, ResultsComeBackAsTheyWere) {
 TEST(Codec, RefusesUnknownEnumerants) {
   capnp::MallocMessageBuilder message;
   auto compare = message.initRoot<Transaction>().initCompares(1)[0];
-  compare.setTarget(4);
+  compare.setTarget(7);
   EXPECT_EQ(read(message.getRoot<Transaction>().asReader()).status().code(),
             Code::kInvalidArgument);
   compare.setTarget(3);

@@ -31,6 +31,9 @@ kv::Command sample_write(std::size_t value_bytes = 20) {
   write.transaction.otherwise.push_back(kv::DeleteOperation{{"a", "b"}, true});
   write.transaction.otherwise.push_back(kv::CompactOperation{kv::Revision(3)});
   write.transaction.otherwise.push_back(kv::RetainOperation{{4, 5000}});
+  write.transaction.otherwise.push_back(kv::GrantOperation{kv::LeaseId(3), 5000, true});
+  write.transaction.otherwise.push_back(kv::RevokeOperation{kv::LeaseId(4)});
+  write.transaction.fences.push_back({"lock", kv::Revision(8)});
   return write;
 }
 
@@ -38,7 +41,8 @@ TEST(CommandCodec, EachKindComesBackAsItWas) {
   for (const kv::Command& command :
        {kv::Command(kv::OpenSession{}), kv::Command(kv::CloseSession{kv::SessionId(77)}),
         sample_write(), sample_write(3 * 1024 * 1024), kv::Command(kv::Write{}),
-        kv::Command(kv::Tick{})}) {
+        kv::Command(kv::Tick{}),
+        kv::Command(kv::Expire{kv::Term(4), {kv::LeaseId(1), kv::LeaseId(1U << 31U)}})}) {
     const std::string bytes = encode(command);
     EXPECT_EQ(encode(command), bytes);
     const auto decoded = decode_command(bytes);
