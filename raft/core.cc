@@ -154,7 +154,8 @@ void Core::Impl::on(Propose& propose) {
     ProposalOutcome outcome{proposal.id, refusal_code(), Term(), Index()};
     if (lead != nullptr && lead->leaving) {
       outcome.code = base::Code::kNotLeader;
-    } else if (lead != nullptr && lead->uncommitted_bytes > options_.uncommitted_bytes) {
+    } else if (lead != nullptr && !proposal.urgent &&
+               lead->uncommitted_bytes > options_.uncommitted_bytes) {
       outcome.code = base::Code::kOverloaded;
     } else if (lead != nullptr) {
       append_own(EntryKind::kCommand, proposal.stamp, std::move(proposal.payload));

@@ -78,6 +78,7 @@ struct Proposal {
   std::uint64_t id = 0;  // chosen by the caller, unique within this opening
   HybridTime stamp;      // raised to the last entry's + 1 where it is lower
   std::string payload;
+  bool urgent = false;  // taken in however much is not committed yet: what a leader says for itself
 };
 struct Propose {
   std::vector<Proposal> proposals;

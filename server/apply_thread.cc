@@ -23,6 +23,7 @@ bool is_answer(Code code) {
     case Code::kOverloaded:
     case Code::kCompacted:
     case Code::kFutureRevision:
+    case Code::kFenced:
       return true;
     default:
       return false;
@@ -37,6 +38,11 @@ std::size_t size_of(const kv::TransactionResult& result) {
     } else if (const auto* history = std::get_if<kv::HistoryResult>(&part)) {
       for (const auto& each : history->events) {
         bytes += each.item.key.size() + each.item.value.size() + 64;
+      }
+    } else if (const auto* leases = std::get_if<kv::LeasesResult>(&part)) {
+      for (const auto& lease : leases->leases) {
+        bytes += 64;
+        for (const auto& key : lease.keys) bytes += key.size() + 64;
       }
     }
   }
@@ -69,7 +75,17 @@ base::Index ApplyThread::durable_applied() const {
   return position ? position->applied : base::Index();
 }
 
+/// Goes before the event of the entry that they come from.
+void ApplyThread::report_leases() {
+  auto changes = machine_->take_lease_changes();
+  if (!changes.empty()) events_.emplace_back(LeasesChangedEvent{std::move(changes)});
+}
+
 void ApplyThread::run() {
+  if (auto leases = machine_->take_lease_changes(); leases.size() > 1) {
+    events_.emplace_back(LeasesChangedEvent{std::move(leases)});
+    send_events();
+  }
   for (;;) {
     std::vector<Work> batch = queue_.wait(long_reads_.empty() && !sweeps_ ? kIdleMs : 0);
     if (batch.empty() && queue_.stopped()) break;
@@ -77,6 +93,7 @@ void ApplyThread::run() {
     for (auto work = batch.begin(); work != batch.end() && status.is_ok(); ++work) {
       status = serve(*work);
     }
+    if (status.is_ok()) status = serve_pulls_that_wait();
     if (status.is_ok()) status = continue_read();
     if (status.is_ok()) status = continue_sweep();
     send_events();
@@ -93,7 +110,34 @@ Status ApplyThread::serve(Work& work) {
   if (auto* read_work = std::get_if<ReadWork>(&work)) return serve_read(*read_work);
   if (auto* freeze_work = std::get_if<FreezeWork>(&work)) return serve_freeze(*freeze_work);
   if (auto* install_work = std::get_if<InstallWork>(&work)) return serve_install(*install_work);
+  if (auto* pull_work = std::get_if<PullWork>(&work)) return serve_pull(*pull_work);
   return machine_->flush();
+}
+
+Status ApplyThread::serve_pull(PullWork& work) {
+  const base::Revision now = machine_->position().revision;
+  const ChangesPull& pull = work.pull;
+  if (pull.after && *pull.after >= now) {
+    waiting_pulls_.push_back(std::move(work));
+    return Status::ok();
+  }
+  base::Result<kv::Changes> read = kv::Changes{.after = now, .through = now};
+  if (pull.after) read = machine_->changes(*pull.after, pull.previous, pull.bytes);
+  if (!read.is_ok() && !is_answer(read.status().code())) return read.status();
+  work.done({pull.id, std::move(read), machine_->position()});
+  return Status::ok();
+}
+
+/// What was applied is on its way to its client; watchers come next.
+Status ApplyThread::serve_pulls_that_wait() {
+  if (waiting_pulls_.empty()) return Status::ok();
+  send_events();
+  const Busy busy(stamp_, boot_ms());
+  for (PullWork& work : std::exchange(waiting_pulls_, {})) {
+    const Status status = serve_pull(work);
+    if (!status.is_ok()) return status;
+  }
+  return Status::ok();
 }
 
 Status ApplyThread::serve_freeze(FreezeWork& work) {
@@ -107,6 +151,7 @@ Status ApplyThread::serve_install(InstallWork& work) {
   const Status status = machine_->install(std::move(work.store));
   if (!status.is_ok()) return status;
   sessions_.store(machine_->sessions(), std::memory_order_relaxed);
+  report_leases();
   events_.emplace_back(SnapshotInstalledEvent{std::move(work.snapshot), machine_->position()});
   return Status::ok();
 }
@@ -138,6 +183,7 @@ Status ApplyThread::apply_slice(std::vector<raft::EntryPtr> entries, base::Ordin
   auto replies = machine_->apply(applied, log_ordinal);
   if (!replies) return replies.status();
   sessions_.store(machine_->sessions(), std::memory_order_relaxed);
+  report_leases();
   events_.emplace_back(
       AppliedEvent{std::move(entries), std::move(replies).value(), machine_->position()});
   return Status::ok();

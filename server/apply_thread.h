@@ -19,6 +19,19 @@
 
 namespace server {
 
+/// What the door asks of the history, for watches.
+struct ChangesPull {
+  std::uint64_t id = 0;
+  std::optional<base::Revision> after;  // nullopt: nothing but where the state stands
+  bool previous = false;
+  std::size_t bytes = 0;
+};
+struct PulledChanges {
+  std::uint64_t id = 0;
+  base::Result<kv::Changes> changes;
+  kv::Position position;  // of the state that was read
+};
+
 /// Invariants:
 /// - calls are begun in their order, so a read sees every entry that was handed over before it and
 /// none that came after; a long one goes on in slices of kSliceBytes between the calls behind it;
@@ -43,6 +56,10 @@ class ApplyThread : public ApplyPort {
   /// Freezes the state as it is once everything handed over before is applied, and gives it away.
   void freeze(std::function<void(kv::StateSnapshot)> take) {
     queue_.push(FreezeWork{std::move(take)});
+  }
+  /// Reads changes; waits, however long, where there are none yet. `done`: on the apply thread.
+  void pull(ChangesPull pull, std::function<void(PulledChanges)> done) {
+    queue_.push(PullWork{std::move(pull), std::move(done)});
   }
   /// Completes with SnapshotInstalledEvent.
   void install(std::unique_ptr<kv::IncomingEngine> store, raft::SnapshotMeta snapshot) {
@@ -84,7 +101,11 @@ class ApplyThread : public ApplyPort {
     std::unique_ptr<kv::IncomingEngine> store;
     raft::SnapshotMeta snapshot;
   };
-  using Work = std::variant<ApplyWork, ReadWork, FlushWork, FreezeWork, InstallWork>;
+  struct PullWork {
+    ChangesPull pull;
+    std::function<void(PulledChanges)> done;
+  };
+  using Work = std::variant<ApplyWork, ReadWork, FlushWork, FreezeWork, InstallWork, PullWork>;
 
   base::Status serve(Work& work);
   base::Status apply_all(ApplyWork& work);
@@ -92,9 +113,12 @@ class ApplyThread : public ApplyPort {
   base::Status serve_read(ReadWork& work);
   base::Status continue_read();
   base::Status continue_sweep();
+  void report_leases();
   void answer_read(std::uint64_t request, base::Result<kv::TransactionResult> result,
                    kv::Position position);
   base::Status serve_freeze(FreezeWork& work);
+  base::Status serve_pull(PullWork& work);
+  base::Status serve_pulls_that_wait();
   base::Status serve_install(InstallWork& work);
   void send_events();
 
@@ -108,7 +132,8 @@ class ApplyThread : public ApplyPort {
   bool sweeps_ = true;        // compacted history may be left to remove, also from before a restart
   base::Revision swept_for_;  // the compaction that is, or was, swept
   std::deque<LongRead> long_reads_;  // the next to go on first
-  std::vector<LoopEvent> events_;    // completions that are not posted yet
+  std::vector<PullWork> waiting_pulls_;
+  std::vector<LoopEvent> events_;  // completions that are not posted yet
   std::size_t events_bytes_ = 0;
 };
 

@@ -16,6 +16,7 @@
 #include "raft/core.h"
 #include "server/membership.h"
 #include "server/ports.h"
+#include "server/replica.h"
 
 namespace server {
 
@@ -45,6 +46,9 @@ struct ReadDoneEvent {
   base::Result<kv::TransactionResult> result;
   kv::Position position;
 };
+struct LeasesChangedEvent {
+  std::vector<kv::LeaseChange> changes;
+};
 struct SnapshotStoredEvent {
   std::uint64_t id = 0;
   bool ok = true;
@@ -55,8 +59,8 @@ struct SnapshotInstalledEvent {
 };
 struct DrainEvent {};
 using LoopEvent = std::variant<PersistedEvent, PersistFailedEvent, LoadedEvent, CutEvent,
-                               AppliedEvent, ReadDoneEvent, raft::SnapshotRead, SnapshotStoredEvent,
-                               SnapshotInstalledEvent, DrainEvent>;
+                               AppliedEvent, LeasesChangedEvent, ReadDoneEvent, raft::SnapshotRead,
+                               SnapshotStoredEvent, SnapshotInstalledEvent, DrainEvent>;
 /// Any thread; a batch that belongs together wakes the loop once.
 using PostToLoop = std::function<void(std::vector<LoopEvent>)>;
 /// Any thread: the node can not go on and must end within a moment.
@@ -65,19 +69,23 @@ using Fatal = std::function<void(const base::Status&)>;
 // ---- Between door and loop ----
 
 struct WriteRequest {
-  std::string payload;  // storage::encode of a valid command
-  bool frees = false;   // it stores nothing: admitted though the disk is nearly full
+  std::string payload;           // storage::encode of a valid command
+  bool frees = false;            // it stores nothing: admitted though the disk is nearly full
+  base::SessionId session = {};  // whose it is, if a session's
 };
 struct ReadRequest {
   kv::Transaction transaction;
   bool serializable = false;
+};
+struct LeasesRequest {
+  LeaseQuestion question;
 };
 struct MoveLeaderRequest {
   std::string to;  // name, or id in hex digits
 };
 struct ClientRequest {
   std::uint64_t id = 0;
-  std::variant<WriteRequest, ReadRequest, MemberChange, MoveLeaderRequest> body;
+  std::variant<WriteRequest, ReadRequest, MemberChange, MoveLeaderRequest, LeasesRequest> body;
 };
 struct ClientAnswer {
   std::uint64_t id = 0;

@@ -171,6 +171,8 @@ class LoopThread::Turn : private LogPort,
     } else if (auto* applied = std::get_if<AppliedEvent>(&event)) {
       replica_.applied(std::move(applied->entries), std::move(applied->replies),
                        std::move(applied->position));
+    } else if (const auto* leases = std::get_if<LeasesChangedEvent>(&event)) {
+      replica_.change_leases(leases->changes);
     } else if (auto* read = std::get_if<ReadDoneEvent>(&event)) {
       replica_.read_done(read->request, std::move(read->result), std::move(read->position));
     } else if (auto* chunk = std::get_if<raft::SnapshotRead>(&event)) {
@@ -188,13 +190,16 @@ class LoopThread::Turn : private LogPort,
 
   void handle(ClientRequest request) {
     if (auto* write = std::get_if<WriteRequest>(&request.body)) {
-      return replica_.write(request.id, std::move(write->payload), write->frees);
+      return replica_.write(request.id, std::move(write->payload), write->frees, write->session);
     }
     if (const auto* change = std::get_if<MemberChange>(&request.body)) {
       return replica_.change_members(request.id, *change);
     }
     if (const auto* move = std::get_if<MoveLeaderRequest>(&request.body)) {
       return replica_.move_leader(request.id, move->to);
+    }
+    if (auto* leases = std::get_if<LeasesRequest>(&request.body)) {
+      return replica_.leases(request.id, std::move(leases->question));
     }
     auto& read = std::get<ReadRequest>(request.body);
     if (read.serializable) {
@@ -356,7 +361,8 @@ LoopThread::LoopThread(LoopOptions options, LoopPeers peers)
       peers_(std::move(peers)),
       doorbell_([this] { drain(); }),
       events_(SIZE_MAX, [this] { doorbell_.ring(); }),
-      requests_(kRequestBytes, [this] { doorbell_.ring(); }) {}
+      requests_(kRequestBytes, [this] { doorbell_.ring(); }),
+      lease_requests_(kLeaseRequestBytes, [this] { doorbell_.ring(); }) {}
 LoopThread::~LoopThread() = default;
 
 void LoopThread::post(std::vector<LoopEvent> events) {
@@ -367,8 +373,16 @@ bool LoopThread::try_request(std::vector<ClientRequest>&& requests, std::size_t 
   return requests_.try_push(std::move(requests), size_bytes);
 }
 
+bool LoopThread::try_lease_request(std::vector<ClientRequest>&& requests, std::size_t size_bytes) {
+  return lease_requests_.try_push(std::move(requests), size_bytes);
+}
+
 void LoopThread::drain() {
-  if (turn_ != nullptr) turn_->take(events_.drain(), requests_.drain());
+  if (turn_ == nullptr) return;
+  // What was applied first, then renewals: a lease that is ending is not renewed, and one that is
+  // renewed does not wait for writes.
+  turn_->take(events_.drain(), lease_requests_.drain());
+  if (auto requests = requests_.drain(); !requests.empty()) turn_->take({}, std::move(requests));
 }
 
 void LoopThread::run() {

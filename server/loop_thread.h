@@ -67,6 +67,7 @@ struct LoopPeers {
 class LoopThread {
  public:
   static constexpr std::size_t kRequestBytes = 32 << 20;
+  static constexpr std::size_t kLeaseRequestBytes = 4 << 20;
 
   LoopThread(LoopOptions options, LoopPeers peers);
   ~LoopThread();
@@ -75,6 +76,8 @@ class LoopThread {
   void post(std::vector<LoopEvent> events);
   /// False: too much is queued, nothing was taken in.
   bool try_request(std::vector<ClientRequest>&& requests, std::size_t size_bytes);
+  /// The same for questions about leases, which have a lane of their own.
+  bool try_lease_request(std::vector<ClientRequest>&& requests, std::size_t size_bytes);
   void stop() { doorbell_.stop(); }
   /// Ready once run() listens and ticks, or could not.
   std::future<base::Status> started() { return started_.get_future(); }
@@ -96,6 +99,7 @@ class LoopThread {
   Doorbell doorbell_;
   base::Mailbox<std::vector<LoopEvent>> events_;
   base::Mailbox<std::vector<ClientRequest>> requests_;
+  base::Mailbox<std::vector<ClientRequest>> lease_requests_;
 };
 
 }  // namespace server

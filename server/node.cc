@@ -152,10 +152,14 @@ Node::Impl::Impl(const Config& config, LogSink& lines, End end, FaultPlane& faul
           [this](const Status& status) { watchdog_.fatal(status); }, stamps_.disk, lines, space_),
       loop_(loop_options(config, directory_->log(), std::move(recovered), position_, faults_),
             loop_peers()),
-      door_(DoorOptions(), view(), stamps_.door,
-            [this](std::vector<ClientRequest>&& requests, std::size_t size_bytes) {
-              return loop_.try_request(std::move(requests), size_bytes);
-            }),
+      door_(
+          DoorOptions(), view(), stamps_.door,
+          [this](std::vector<ClientRequest>&& requests, std::size_t size_bytes) {
+            return loop_.try_request(std::move(requests), size_bytes);
+          },
+          [this](std::vector<ClientRequest>&& requests, std::size_t size_bytes) {
+            return loop_.try_lease_request(std::move(requests), size_bytes);
+          }),
       loop_started_(loop_.started()),
       door_started_(door_.started()) {}
 

@@ -13,6 +13,7 @@
 #include "kv/state_machine.h"
 #include "kv/types.h"
 #include "raft/core.h"
+#include "server/lessor.h"
 
 namespace server {
 
@@ -92,6 +93,7 @@ struct RequestOutcome {
   base::Index index;      // of the entry that a command became; zero: none yet, or a read
   base::MemberId leader;  // a hint for kNotLeader, kLeadershipLost; zero: none known
   std::shared_ptr<const raft::Configuration> members;  // of a membership request
+  std::vector<LeaseTime> leases;                       // of a question about leases, in its order
 };
 
 /// Back to the door.

@@ -61,6 +61,7 @@ void Replica::Impl::advance(std::uint64_t steady_ms, std::uint64_t wall_ms) {
   step(raft::Tick{static_cast<std::uint32_t>(std::min<std::uint64_t>(ticks, UINT32_MAX))});
   resign_if_drained();
   let_time_pass();
+  count_leases();
   if (steady_ms >= next_cut_ms_) {
     next_cut_ms_ = steady_ms + kCutEveryMs;
     cut_log();
@@ -168,13 +169,14 @@ void Replica::Impl::fail_everything() {
   waiting_times_.clear();
   appended_.clear();
   waiting_reads_.clear();
+  waiting_questions_.clear();
   changing_.clear();
   moving_.clear();
   std::vector<std::pair<Request, Code>> left;
   for (const auto& [request, pending] : pending_) {
     // Apply still answers what it was given.
     if (pending.stage == Stage::kInApply) continue;
-    const bool unknown = pending.kind != Kind::kRead && pending.stage != Stage::kQueued;
+    const bool unknown = !pending.reads() && pending.stage != Stage::kQueued;
     left.emplace_back(request, unknown ? Code::kLeadershipLost : Code::kUnavailable);
   }
   std::sort(left.begin(), left.end());
@@ -220,6 +222,7 @@ void Replica::Impl::applied(std::vector<raft::EntryPtr> entries, std::vector<kv:
     if (entries[i]->kind == raft::EntryKind::kConfiguration) finish_changes(*entries[i], term);
   }
   step(raft::Applied{position_.applied});
+  count_leases();
 }
 
 void Replica::Impl::answer_write(const raft::Entry& entry, kv::Reply reply, Term term) {
@@ -232,6 +235,8 @@ void Replica::Impl::answer_write(const raft::Entry& entry, kv::Reply reply, Term
                 core_.summary().leader);
   }
   if (pending_.at(request).kind == Kind::kMembers) return step_of_change(request, entry, term);
+  // What is applied was committed in this term after it was taken in: a round of its own.
+  if (lessor_.leads()) lessor_.renew(pending_.at(request).session, steady_ms_);
   RequestOutcome outcome;
   outcome.reply = std::move(reply);
   outcome.header = header(term);
@@ -311,6 +316,8 @@ ReplicaStatus Replica::Impl::status() const {
   status.proposals = proposals_;
   status.failed_proposals = failed_proposals_;
   status.failed_reads = failed_reads_;
+  status.leases = lessor_.size();
+  status.expired_leases = lessor_.expired();
   return status;
 }
 
@@ -334,8 +341,15 @@ void Replica::link_up(base::MemberId peer) {
 void Replica::link_down(base::MemberId peer) {
   impl_->step(raft::LinkDown{peer});
 }
-void Replica::write(std::uint64_t request, std::string payload, bool frees) {
-  impl_->write(request, std::move(payload), frees);
+void Replica::write(std::uint64_t request, std::string payload, bool frees,
+                    base::SessionId session) {
+  impl_->write(request, std::move(payload), frees, session);
+}
+void Replica::leases(std::uint64_t request, LeaseQuestion question) {
+  impl_->leases(request, std::move(question));
+}
+void Replica::change_leases(const std::vector<kv::LeaseChange>& changes) {
+  impl_->change_leases(changes);
 }
 void Replica::keep_room(const std::string& reason) {
   impl_->keep_room(reason);

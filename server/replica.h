@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "kv/state_machine.h"
 #include "raft/core.h"
+#include "server/lessor.h"
 #include "server/membership.h"
 #include "server/ports.h"
 
@@ -38,6 +39,12 @@ struct ReplicaPorts {
   TraceSink* trace = nullptr;
 };
 
+/// How long leases have left, once renewed if that is asked for.
+struct LeaseQuestion {
+  std::vector<base::LeaseId> leases;
+  bool renew = false;
+};
+
 /// What status, readiness and metrics show of a replica. A copy.
 struct ReplicaStatus {
   raft::CoreStatus core;
@@ -51,6 +58,8 @@ struct ReplicaStatus {
   std::uint64_t proposals = 0;         // handed to the core
   std::uint64_t failed_proposals = 0;  // of those, finished with a failure
   std::uint64_t failed_reads = 0;
+  std::uint64_t leases = 0;
+  std::uint64_t expired_leases = 0;  // whose end this member proposed
 };
 
 /// Loop thread for everything. Requests are queued and meet the core in pump(), so that all
@@ -77,7 +86,9 @@ class Replica {
   // Requests, from the door; `request` is unique within this opening. Refused ones finish at once.
   /// `payload` is storage::encode of a command that passed validate().
   /// `frees`: it stores nothing, and is admitted although room is kept.
-  void write(std::uint64_t request, std::string payload, bool frees = false);
+  /// `session`: whose write it is; what leases it renews once it is applied.
+  void write(std::uint64_t request, std::string payload, bool frees = false,
+             base::SessionId session = {});
   /// Linearizable. Requires: kv::writes(transaction) is false.
   void read(std::uint64_t request, kv::Transaction transaction);
   /// This member's state as it stands. Requires: kv::writes(transaction) is false.
@@ -85,6 +96,8 @@ class Replica {
   /// Ends once the change is in force (of kAdd, kPromote: the first step; the rest follows by
   /// itself), with the configuration. Only the leader takes it.
   void change_members(std::uint64_t request, const MemberChange& change);
+  /// Only the leader answers. Has a bound of its own.
+  void leases(std::uint64_t request, LeaseQuestion question);
   /// Ends once `to` leads, a voter's name or id.
   void move_leader(std::uint64_t request, const std::string& to);
   /// Hands the queued requests to the core, in at most two steps. The end of each turn.
@@ -97,6 +110,8 @@ class Replica {
   void log_cut(base::Index through);
   void applied(std::vector<raft::EntryPtr> entries, std::vector<kv::Reply> replies,
                kv::Position position);
+  /// Before the applied() or snapshot_installed() that they come from.
+  void change_leases(const std::vector<kv::LeaseChange>& changes);
   void read_done(std::uint64_t request, base::Result<kv::TransactionResult> result,
                  kv::Position position);
   void snapshot_read(raft::SnapshotRead read);

@@ -22,7 +22,9 @@ class Replica::Impl {
 
   void advance(std::uint64_t steady_ms, std::uint64_t wall_ms);
   void step(raft::Input input) { dispatch(core_.step(std::move(input))); }
-  void write(std::uint64_t request, std::string payload, bool frees);
+  void write(std::uint64_t request, std::string payload, bool frees, base::SessionId session);
+  void leases(std::uint64_t request, LeaseQuestion question);
+  void change_leases(const std::vector<kv::LeaseChange>& changes);
   void keep_room(const std::string& reason);
   void read(std::uint64_t request, kv::Transaction transaction);
   void read_serializable(std::uint64_t request, kv::Transaction transaction);
@@ -55,7 +57,7 @@ class Replica::Impl {
     kChanging,  // a membership change whose first step is applied
     kMoving,    // a hand-over of leadership that was begun
   };
-  enum class Kind : std::uint8_t { kRead, kWrite, kMembers, kMoveLeader };
+  enum class Kind : std::uint8_t { kRead, kWrite, kMembers, kMoveLeader, kLeases };
   struct Pending {
     Stage stage = Stage::kQueued;
     Kind kind = Kind::kRead;
@@ -64,11 +66,15 @@ class Replica::Impl {
     base::Term term;              // kAppended
     base::Index index;            // kAppended
     kv::Transaction transaction;  // of a read, until kInApply
+    base::SessionId session;      // of a write
+    LeaseQuestion question;       // kLeases
+    bool reads() const { return kind == Kind::kRead || kind == Kind::kLeases; }
   };
   using Request = std::uint64_t;
   static constexpr Request kNobodys = UINT64_MAX;  // of what no client asked for
 
   base::Status admit(std::size_t bytes) const;
+  Pending& add(Request request, Kind kind, std::size_t bytes);
   Pending* take_in(Request request, Kind kind, std::size_t bytes);
   void refuse(Request request, base::Status status);
   void finish(Request request, RequestOutcome outcome);
@@ -93,6 +99,11 @@ class Replica::Impl {
   void fail_everything();
   void resign_if_drained();
   void cut_log();
+
+  // Leases (replica_leases.cc).
+  void count_leases();
+  void answer_leases(Request request, base::Index barrier);
+  void answer_waiting_leases();
 
   // Reads at a time (replica_times.cc).
   void wait_for_time(Request request, base::HybridTime time);
@@ -122,6 +133,11 @@ class Replica::Impl {
   std::multimap<base::Index, Request> waiting_reads_;  // stage kWaiting
   std::vector<Request> changing_;                      // stage kChanging
   std::vector<Request> moving_;                        // stage kMoving
+
+  Lessor lessor_;
+  base::Term leases_of_;  // the term that lessor_ leads in
+  std::size_t lease_questions_ = 0;
+  std::multimap<base::Index, Request> waiting_questions_;  // by what must be applied
 
   base::Ordinal durable_;
   std::multimap<base::Ordinal, raft::Message> deferred_;

@@ -38,7 +38,7 @@ std::size_t bytes_of(const kv::Transaction& transaction) {
 Status Replica::Impl::admit(std::size_t bytes) const {
   if (failed_) return {Code::kUnavailable, "this member's log has failed; it is about to end"};
   if (draining_) return {Code::kUnavailable, "this member is shutting down"};
-  if (pending_.size() >= options_.pending_requests) {
+  if (pending_.size() - lease_questions_ >= options_.pending_requests) {
     return {Code::kOverloaded, "too many requests are pending"};
   }
   if (!pending_.empty() && pending_bytes_ + bytes > options_.pending_bytes) {
@@ -53,19 +53,27 @@ Replica::Impl::Pending* Replica::Impl::take_in(Request request, Kind kind, std::
     refuse(request, std::move(status));
     return nullptr;
   }
+  return &add(request, kind, bytes);
+}
+
+Replica::Impl::Pending& Replica::Impl::add(Request request, Kind kind, std::size_t bytes) {
   const auto [at, added] = pending_.try_emplace(request);
   CHECK(added, "a request id is used once");
   at->second.kind = kind;
   at->second.bytes = bytes;
   pending_bytes_ += bytes;
-  return &at->second;
+  if (kind == Kind::kLeases) ++lease_questions_;
+  return at->second;
 }
 
-void Replica::Impl::write(Request request, std::string payload, bool frees) {
+void Replica::Impl::write(Request request, std::string payload, bool frees,
+                          base::SessionId session) {
   if (!full_reason_.empty() && !frees && core_.summary().role == raft::Role::kLeader) {
     return refuse(request, {Code::kDiskFull, full_reason_});
   }
-  if (take_in(request, Kind::kWrite, payload.size()) == nullptr) return;
+  Pending* pending = take_in(request, Kind::kWrite, payload.size());
+  if (pending == nullptr) return;
+  pending->session = session;
   queued_writes_.push_back({request, {}, std::move(payload)});
 }
 
@@ -166,6 +174,7 @@ void Replica::Impl::finish(Request request, RequestOutcome outcome) {
   const Kind kind = at->second.kind;
   if (failed && kind == Kind::kWrite && at->second.stage != Stage::kQueued) ++failed_proposals_;
   if (failed && kind == Kind::kRead) ++failed_reads_;
+  if (kind == Kind::kLeases) --lease_questions_;
   outcome.index = at->second.index;
   pending_bytes_ -= at->second.bytes;
   pending_.erase(at);
@@ -267,7 +276,7 @@ void Replica::Impl::settle(const std::vector<raft::ProposalOutcome>& outcomes) {
     }
     const auto at = pending_.find(outcome.id);
     if (at == pending_.end()) continue;  // it was answered by its apply already
-    CHECK(at->second.kind != Kind::kRead);
+    CHECK(!at->second.reads());
     if (at->second.stage == Stage::kAppended) appended_.erase(at->second.index);
     if (!leader) leader = core_.summary().leader;
     fail(outcome.id, outcome.code, outcome.detail, *leader);
@@ -276,7 +285,7 @@ void Replica::Impl::settle(const std::vector<raft::ProposalOutcome>& outcomes) {
 
 void Replica::Impl::place(const raft::ProposalOutcome& outcome) {
   Pending& pending = pending_.at(outcome.id);
-  CHECK(pending.kind != Kind::kRead && pending.stage == Stage::kInCore);
+  CHECK(!pending.reads() && pending.stage == Stage::kInCore);
   if (pending.kind == Kind::kMoveLeader) {
     pending.stage = Stage::kMoving;
     moving_.push_back(outcome.id);
@@ -300,10 +309,12 @@ void Replica::Impl::release(const std::vector<raft::ReadOutcome>& outcomes) {
     const auto at = pending_.find(outcome.id);
     if (at == pending_.end()) continue;  // ended when the log failed
     Pending& pending = at->second;
-    CHECK(pending.kind == Kind::kRead && pending.stage == Stage::kInCore);
+    CHECK(pending.reads() && pending.stage == Stage::kInCore);
     if (outcome.code != Code::kOk) {
       if (!leader) leader = core_.summary().leader;
       fail(outcome.id, outcome.code, "", *leader);
+    } else if (pending.kind == Kind::kLeases) {
+      answer_leases(outcome.id, outcome.index);
     } else if (outcome.index <= handed_) {
       start_read(outcome.id, pending);
     } else {

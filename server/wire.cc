@@ -142,9 +142,16 @@ void write_header(const Header& header, schema::Header::Builder to) {
   to.setHash(header.hash.value);
 }
 
+std::string client_address_of(const NodeView& view, base::MemberId member) {
+  return known_member(view, member).client_address;
+}
+
 Header header_of(const NodeView& view) {
+  return header_of(view, view.board->read()->replica.position);
+}
+
+Header header_of(const NodeView& view, const kv::Position& position) {
   const auto status = view.board->read();
-  const kv::Position& position = status->replica.position;
   return {.cluster = view.config->cluster,
           .generation = position.generation,
           .member = view.config->self,

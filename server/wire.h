@@ -21,7 +21,11 @@ void write_status(const NodeView& view, const std::string& http_address,
 /// The other members of the configuration, for faults of links.
 FaultPeers fault_peers(const NodeView& view);
 void write_faults(const std::vector<FaultState>& faults, capnp::List<schema::Fault>::Builder to);
+/// Empty: not known.
+std::string client_address_of(const NodeView& view, base::MemberId member);
 /// The header of an answer that the door gives by itself.
 Header header_of(const NodeView& view);
+/// The same of a state that stands at `position`.
+Header header_of(const NodeView& view, const kv::Position& position);
 
 }  // namespace server

@@ -15,7 +15,7 @@ constexpr std::uint64_t kSliceBytes = 400;  // of a read
 bool is_answer(base::Code code) {
   return code == base::Code::kInvalidArgument || code == base::Code::kTooLarge ||
          code == base::Code::kUnavailable || code == base::Code::kCompacted ||
-         code == base::Code::kFutureRevision;
+         code == base::Code::kFutureRevision || code == base::Code::kFenced;
 }
 
 }  // namespace
@@ -73,6 +73,11 @@ void ApplyWorker::schedule() {
   });
 }
 
+void ApplyWorker::report_leases() {
+  auto changes = machine_->take_lease_changes();
+  if (!changes.empty()) completions_.leases(std::move(changes));
+}
+
 void ApplyWorker::wake() {
   schedule();
 }
@@ -122,6 +127,7 @@ void ApplyWorker::serve_install(InstallWork& work) {
     failed_ = true;
     return completions_.fatal(status);
   }
+  report_leases();
   completions_.installed(std::move(work.snapshot), machine_->position());
 }
 
@@ -156,6 +162,7 @@ void ApplyWorker::serve_slice(ApplyWork& work) {
       return completions_.fatal(more.status());
     }
   }
+  report_leases();
   completions_.applied(std::move(entries), std::move(replies).value(), machine_->position());
 }
 

@@ -19,6 +19,7 @@ struct ApplyCompletions {
   std::function<void(std::vector<raft::EntryPtr>, std::vector<kv::Reply>, kv::Position)> applied;
   std::function<void(std::uint64_t, base::Result<kv::TransactionResult>, kv::Position)> read_done;
   std::function<void(raft::SnapshotMeta, kv::Position)> installed;
+  std::function<void(std::vector<kv::LeaseChange>)> leases;
   std::function<void(const base::Status&)> fatal;
   /// To the checks: these were handed over, so they are committed.
   std::function<void(const std::vector<raft::EntryPtr>&)> handed;
@@ -46,6 +47,8 @@ class ApplyWorker : public server::ApplyPort {
   void freeze(std::function<void(kv::StateSnapshot)> take);
   void install(std::unique_ptr<kv::IncomingEngine> store, raft::SnapshotMeta snapshot);
 
+  /// What became of leases since the last time; also after the start, once the replica is there.
+  void report_leases();
   /// The fault was healed: what hung goes on.
   void wake();
   bool idle() const { return queue_of_work_.empty() && long_reads_.empty(); }

@@ -327,21 +327,24 @@ void Checks::read(std::size_t number, base::Index applied, base::Index committed
                      std::to_string(committed.value) + " was committed");
 }
 
-void Checks::acknowledged(base::SessionId session, std::uint64_t sequence,
-                          const ModelOutcome& outcome) {
+void Checks::acknowledged(base::SessionId session, std::uint64_t sequence, kv::Reply reply) {
   const std::string what = "acknowledged: session " + std::to_string(session.value) + " sequence " +
                            std::to_string(sequence);
   const ModelOutcome* known = ledger_.outcome(session, sequence);
   if (known == nullptr) return journal_.violation(what + ", but it was never committed");
-  if (known->sealed != outcome.sealed) {
+  const auto sealed = [](const kv::Reply& one) { return one.code == base::Code::kSealed; };
+  if (sealed(known->reply) != sealed(reply)) {
     return journal_.violation(
-        what + (outcome.sealed ? " never to happen, and it did" : " although it was sealed"));
+        what + (sealed(reply) ? " never to happen, and it did" : " although it was sealed"));
   }
-  if (known->succeeded != outcome.succeeded || known->wrote != outcome.wrote ||
-      known->revision != outcome.revision) {
-    journal_.violation(what + " at revision " + std::to_string(outcome.revision.value) +
-                       ", the model says " + std::to_string(known->revision.value));
-  }
+  reply.detail.clear();
+  reply.repeated = false;
+  if (reply == known->reply) return;
+  journal_.violation(what + " as " + std::string(base::traits(reply.code).name) + " at revision " +
+                     std::to_string(reply.result.revision.value) + ", the model says " +
+                     std::string(base::traits(known->reply.code).name) + " at " +
+                     std::to_string(known->reply.result.revision.value) +
+                     (reply.code == known->reply.code ? " or other results" : ""));
 }
 
 }  // namespace sim

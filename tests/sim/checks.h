@@ -69,10 +69,11 @@ class Checks {
   /// when it was asked.
   void read(std::size_t node, base::Index applied, base::Index committed);
 
-  /// A client was told that its write took effect.
-  void acknowledged(base::SessionId session, std::uint64_t sequence, const ModelOutcome& outcome);
+  /// A client was told how its write ended.
+  void acknowledged(base::SessionId session, std::uint64_t sequence, kv::Reply reply);
 
   const Ledger& ledger() const { return ledger_; }
+  Ledger& ledger() { return ledger_; }
   bool lost_data(std::size_t node) const { return nodes_[node].lost_data; }
 
  private:

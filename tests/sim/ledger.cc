@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "storage/codec.h"
+#include "server/applied_entry.h"
 
 namespace sim {
 namespace {
@@ -51,7 +51,7 @@ bool Ledger::commit(std::size_t node, const raft::EntryPtr& entry) {
   entries_.push_back(entry);
   if (entry->kind == raft::EntryKind::kConfiguration) last_configuration_ = entry->index;
   run(*entry);
-  revisions_.push_back(revision_);
+  revisions_.push_back(model_.revision);
   return true;
 }
 
@@ -79,63 +79,35 @@ void Ledger::stand(std::size_t node, const kv::Position& position) {
 // ---- The model ----
 
 void Ledger::run(const raft::Entry& entry) {
-  if (entry.kind != raft::EntryKind::kCommand) return;
-  auto command = storage::decode_command(entry.payload);
-  if (!command) return journal_.violation("committed bytes are no command at " + show(entry));
-  if (std::holds_alternative<kv::OpenSession>(*command.operator->())) {
-    sessions_.emplace(base::SessionId(entry.index.value), entry.index);
-  } else if (const auto* write = std::get_if<kv::Write>(command.operator->())) {
-    run(*write);
-  } else if (const auto* close = std::get_if<kv::CloseSession>(command.operator->())) {
-    sessions_.erase(close->session);
-  }
-}
-
-void Ledger::run(const kv::Write& write) {
-  if (!sessions_.contains(write.session)) return;
-  const auto [at, added] = outcomes_.try_emplace({write.session, write.sequence});
-  if (!added) return;  // it happened already
-  ModelOutcome& outcome = at->second;
-  outcome.sealed = write.seal;
-  outcome.revision = revision_;
-  if (write.seal) return;
-  outcome.succeeded =
-      std::all_of(write.transaction.compares.begin(), write.transaction.compares.end(),
-                  [this](const auto& compare) { return holds(compare); });
-  const auto& branch = outcome.succeeded ? write.transaction.then : write.transaction.otherwise;
-  for (const auto& operation : branch) {
-    if (effect(operation, revision_.next())) outcome.wrote = true;
-  }
-  if (outcome.wrote) revision_ = revision_.next();
-  outcome.revision = revision_;
-}
-
-bool Ledger::holds(const kv::Compare& compare) const {
-  const auto at = state_.find(compare.key);
-  if (compare.target == kv::CompareTarget::kValue) {
-    return at != state_.end() && at->second == compare.value;
-  }
-  // Clients ask for nothing else but absence.
-  CHECK(compare.target == kv::CompareTarget::kVersion && compare.number == 0);
-  return at == state_.end();
-}
-
-bool Ledger::effect(const kv::Operation& operation, base::Revision revision) {
-  if (const auto* put = std::get_if<kv::PutOperation>(&operation)) {
-    state_[put->key] = put->value;
-    const auto [at, added] = written_.try_emplace(put->value, last());
-    if (!added) {
-      journal_.violation("exactly once: " + put->value + " was written at revision " +
-                         std::to_string(revision.value) + " and before, at index " +
-                         std::to_string(at->second.value));
+  const auto applied = server::to_applied(entry);
+  if (!applied) return journal_.violation("committed bytes are no command at " + show(entry));
+  const base::Revision before = model_.revision;
+  const std::size_t events_before = model_.history.size();
+  const std::map<std::uint64_t, kv::Lease> leases = model_.leases;
+  kv::Reply reply = model_.apply(applied.value());
+  check_values(events_before);
+  if (!applied->command) return;
+  if (const auto* write = std::get_if<kv::Write>(&*applied->command)) {
+    if (reply.repeated || reply.code == base::Code::kUnknownSession) return;
+    outcomes_.try_emplace({write->session, write->sequence},
+                          ModelOutcome{std::move(reply), model_.revision > before});
+  } else if (std::holds_alternative<kv::Expire>(*applied->command) && lease_ended_) {
+    for (const auto& [id, lease] : leases) {
+      if (!model_.leases.contains(id)) lease_ended_(lease.id);
     }
-    return true;
   }
-  if (const auto* remove = std::get_if<kv::DeleteOperation>(&operation)) {
-    CHECK(remove->range.end.empty(), "clients delete one key at a time");
-    return state_.erase(remove->range.begin) > 0;
+}
+
+void Ledger::check_values(std::size_t events_before) {
+  for (std::size_t i = events_before; i < model_.history.size(); ++i) {
+    const kv::Event& event = model_.history[i];
+    if (event.deleted) continue;
+    const auto [at, added] = written_.try_emplace(event.item.value, last());
+    if (added) continue;
+    journal_.violation("exactly once: " + event.item.value + " was written at revision " +
+                       std::to_string(event.item.modify_revision.value) + " and before, at index " +
+                       std::to_string(at->second.value));
   }
-  return false;
 }
 
 }  // namespace sim

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,16 +13,15 @@
 #include "kv/state_machine.h"
 #include "kv/types.h"
 #include "raft/entry.h"
+#include "tests/kv/model.h"
 #include "tests/sim/journal.h"
 
 namespace sim {
 
 /// What the model says that one write of a session gave.
 struct ModelOutcome {
-  bool succeeded = false;
+  kv::Reply reply;  // without detail
   bool wrote = false;
-  base::Revision revision;
-  bool sealed = false;  // and so it did nothing
 };
 
 /// Invariants, each a violation when broken:
@@ -43,6 +43,9 @@ class Ledger {
   base::Index last_configuration() const { return last_configuration_; }
   base::ChainHash hash_at(base::Index index) const;
   const ModelOutcome* outcome(base::SessionId session, std::uint64_t sequence) const;
+  const kv::Model& model() const { return model_; }
+  /// Told of each lease that ends because its time is over, when that is committed.
+  void on_lease_ended(std::function<void(base::LeaseId)> told) { lease_ended_ = std::move(told); }
 
  private:
   struct Digest {
@@ -52,19 +55,16 @@ class Ledger {
   };
 
   void run(const raft::Entry& entry);
-  void run(const kv::Write& write);
-  bool holds(const kv::Compare& compare) const;
-  bool effect(const kv::Operation& operation, base::Revision revision);
+  void check_values(std::size_t events_before);
 
   Journal& journal_;
   std::vector<raft::EntryPtr> entries_;
   base::Index last_configuration_;
   std::vector<base::Revision> revisions_;  // after each entry
   std::map<base::Index, Digest> digests_;
-  std::map<std::string, std::string> state_;
+  kv::Model model_{kv::Limits()};
+  std::function<void(base::LeaseId)> lease_ended_;
   std::map<std::string, base::Index> written_;  // each value, once
-  base::Revision revision_;
-  std::map<base::SessionId, base::Index> sessions_;
   std::map<std::pair<base::SessionId, std::uint64_t>, ModelOutcome> outcomes_;
 };
 

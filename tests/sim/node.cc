@@ -141,6 +141,7 @@ void Node::make_process(std::unique_ptr<storage::MemoryLog> log,
       replica, core, std::move(recovered), position,
       server::ReplicaPorts{process_->log.get(), process_->apply.get(), process_->snapshots.get(),
                            this, this, this});
+  process_->apply->report_leases();
   if (!options_.observers) return;
   server::ObserverOptions observer;
   observer.self = core.self;
@@ -433,6 +434,11 @@ ApplyCompletions Node::apply_completions() {
       turn([&] { process_->replica->read_done(request, result, position); });
     });
   };
+  completions.leases = [this](std::vector<kv::LeaseChange> changes) {
+    post([this, changes = std::move(changes)] {
+      turn([&] { process_->replica->change_leases(changes); });
+    });
+  };
   completions.handed = [this](const std::vector<raft::EntryPtr>& entries) {
     surroundings_.checks->committed(number_, entries, status().core.configuration);
   };
@@ -471,9 +477,14 @@ std::uint64_t Node::take_in(Answer answer) {
   return request;
 }
 
-void Node::write(std::string payload, Answer answer) {
-  post([this, payload = std::move(payload), answer = std::move(answer)] {
-    turn([&] { process_->replica->write(take_in(answer), payload); });
+void Node::write(std::string payload, Answer answer, base::SessionId session) {
+  post([this, payload = std::move(payload), answer = std::move(answer), session] {
+    turn([&] { process_->replica->write(take_in(answer), payload, false, session); });
+  });
+}
+void Node::leases(server::LeaseQuestion question, Answer answer) {
+  post([this, question = std::move(question), answer = std::move(answer)] {
+    turn([&] { process_->replica->leases(take_in(answer), question); });
   });
 }
 void Node::read(kv::Transaction transaction, Answer answer) {

@@ -102,7 +102,8 @@ class Node : private server::Transport, private server::ClientPort, private serv
   void link_down(base::MemberId peer);
 
   // From clients. `answer` comes once, unless the process ends first. Require: running().
-  void write(std::string payload, Answer answer);
+  void write(std::string payload, Answer answer, base::SessionId session);
+  void leases(server::LeaseQuestion question, Answer answer);
   void read(kv::Transaction transaction, Answer answer);
   void read_serializable(kv::Transaction transaction, Answer answer);
   /// From an operator, who does not wait for the answer. Require: running().

@@ -15,6 +15,7 @@ constexpr Time kStep = 20 * kMillisecond;
 constexpr std::size_t kKeysARead = 500;
 /// Between an operator's requests to take members back.
 constexpr Time kAsk = 250 * kMillisecond;
+constexpr Time kLongestLease = 1500 * kMillisecond;
 
 }  // namespace
 
@@ -26,7 +27,9 @@ Simulation::Simulation(std::uint64_t seed, Options options)
       cluster_(queue_, journal_, checks_, options_, random_.next()),
       workload_{queue_,   journal_,         checks_,
                 options_, cluster_.nodes(), base::Random(random_.next())},
-      nemesis_(queue_, journal_, checks_, options_, cluster_, random_.next()) {
+      nemesis_(queue_, journal_, checks_, options_, cluster_, random_.next()),
+      holders_(workload_, options_.holders) {
+  checks_.ledger().on_lease_ended([this](base::LeaseId lease) { holders_.lease_ended(lease); });
   for (std::size_t i = 0; i < options_.clients; ++i) {
     clients_.push_back(std::make_unique<Client>(workload_, i + 1));
   }
@@ -37,6 +40,7 @@ void Simulation::start() {
     queue_.at(random_.below(100) * kMillisecond, [this, i] { cluster_.start(i); });
   }
   for (auto& client : clients_) client->begin();
+  holders_.begin();
 }
 
 void Simulation::run_until(Time time) {
@@ -108,8 +112,20 @@ void Simulation::finish() {
   if (!journal_.violation() && !(restored && converged())) {
     journal_.violation("liveness: the members do not converge within the bound");
   }
+  if (!journal_.violation()) let_leases_end();
   if (!journal_.violation()) read_everything();
   if (!journal_.violation()) check_history();
+}
+
+/// Nobody renews any more.
+void Simulation::let_leases_end() {
+  const Time end = now() + kLongestLease + options_.write_bound;
+  while (!journal_.violation() && !checks_.ledger().model().leases.empty() && now() < end) {
+    run_until(std::max(now() + kStep, queue_.next_at()));
+  }
+  if (!journal_.violation() && !checks_.ledger().model().leases.empty()) {
+    journal_.violation("a lease that nobody renews does not end");
+  }
 }
 
 void Simulation::read_everything() {
@@ -155,7 +171,7 @@ void Simulation::check_history() {
     const auto& [session, sequence] = workload_.writes[i];
     const ModelOutcome* outcome = checks_.ledger().outcome(session, sequence);
     happened[i] = operation.writes() && outcome != nullptr;
-    if (happened[i] && outcome->wrote) resolved[i] = outcome->revision;
+    if (happened[i] && outcome->wrote) resolved[i] = outcome->reply.result.revision;
   }
   if (size < 20) journal_.violation("an empty history proves nothing");
   if (auto wrong = check_revisions(workload_.history, resolved)) {

@@ -9,6 +9,7 @@
 #include "tests/sim/checks.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/event_queue.h"
+#include "tests/sim/holders.h"
 #include "tests/sim/journal.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/options.h"
@@ -52,6 +53,7 @@ class Simulation {
   bool converged();
   void read_everything();
   void read_part(const std::vector<std::string>& keys);
+  void let_leases_end();
   void check_history();
   void check_each_key(const std::vector<bool>& happened);
 
@@ -64,6 +66,7 @@ class Simulation {
   Workload workload_;
   Nemesis nemesis_;
   std::vector<std::unique_ptr<Client>> clients_;
+  Holders holders_;
 };
 
 }  // namespace sim

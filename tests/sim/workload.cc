@@ -184,15 +184,16 @@ void Client::send(Attempt attempt) {
     target_ = random_.below(workload_.nodes.size());
     return try_again(kBackOff.draw(random_));
   }
-  if (opening_) return node.write(storage::encode(kv::OpenSession()), answer);
+  if (opening_) return node.write(storage::encode(kv::OpenSession()), answer, {});
   if (resolving_) {
-    return node.write(storage::encode(kv::Write{session_, sequence_, 0, {}, true}), answer);
+    return node.write(storage::encode(kv::Write{session_, sequence_, 0, {}, true}), answer,
+                      session_);
   }
   const Verb verb = operation().verb;
   if (verb == Verb::kStaleGet) return node.read_serializable(transaction_, answer);
   if (!operation().writes()) return node.read(transaction_, answer);
   const kv::Write write{session_, sequence_, sequence_, transaction_, false};
-  node.write(storage::encode(write), answer);
+  node.write(storage::encode(write), answer, session_);
 }
 
 void Client::try_again(Time delay) {
@@ -235,7 +236,7 @@ void Client::resolved(const kv::Reply& reply) {
   const bool sealed = reply.code == base::Code::kSealed;
   workload_.journal.count(sealed ? "resolved as never" : "resolved as applied");
   if (sealed) {
-    workload_.checks.acknowledged(session_, sequence_, {false, false, reply.result.revision, true});
+    workload_.checks.acknowledged(session_, sequence_, reply);
   } else if (reply.code != base::Code::kOk && reply.code != base::Code::kCompacted) {
     workload_.journal.violation("client " + std::to_string(id_) +
                                 " cannot resolve: " + reply.detail);
@@ -301,11 +302,10 @@ void Client::complete(const server::RequestOutcome& outcome) {
     if (seen_revisions_.size() > kSeenRevisions) seen_revisions_.pop_front();
   }
   if (done.verb == Verb::kCompact || done.refused) {
-    if (done.writes()) {
-      workload_.checks.acknowledged(session_, sequence_, {true, false, done.revision});
-    }
+    if (done.writes()) workload_.checks.acknowledged(session_, sequence_, outcome.reply);
   } else if (done.writes()) {
     complete_write(done, result);
+    workload_.checks.acknowledged(session_, sequence_, outcome.reply);
   } else {
     note_seen(done, result);
   }
@@ -327,7 +327,6 @@ void Client::complete_write(Operation& done, const kv::TransactionResult& result
   if (done.wrote) {
     known_[done.key] = done.verb == Verb::kDelete ? std::nullopt : std::optional(done.value);
   }
-  workload_.checks.acknowledged(session_, sequence_, {result.succeeded, done.wrote, done.revision});
 }
 
 /// What a reply says of each key that was asked for.
