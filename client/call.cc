@@ -21,6 +21,9 @@ std::size_t weight(const kv::Operation& operation) {
     std::size_t operator()(const kv::HistoryOperation& o) const { return o.key.size(); }
     std::size_t operator()(const kv::CompactOperation&) const { return 0; }
     std::size_t operator()(const kv::RetainOperation&) const { return 0; }
+    std::size_t operator()(const kv::GrantOperation&) const { return 0; }
+    std::size_t operator()(const kv::RevokeOperation&) const { return 0; }
+    std::size_t operator()(const kv::LeasesOperation&) const { return 0; }
   };
   return kOperationBytes + std::visit(Visitor{}, operation);
 }
@@ -58,6 +61,7 @@ std::size_t weight(const kv::Transaction& transaction) {
   std::size_t bytes = kOperationBytes;
   for (const auto& compare : transaction.compares)
     bytes += kOperationBytes + compare.key.size() + compare.value.size();
+  for (const auto& fence : transaction.fences) bytes += kOperationBytes + fence.name.size();
   for (const auto& operation : transaction.then) bytes += weight(operation);
   for (const auto& operation : transaction.otherwise) bytes += weight(operation);
   return bytes;

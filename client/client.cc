@@ -85,6 +85,18 @@ kj::Promise<Outcome> Client::cas(std::string key, base::Revision modify_revision
   return write(std::move(transaction));
 }
 
+kj::Promise<Outcome> Client::grant(std::uint64_t ttl_ms, bool of_session) {
+  kv::Transaction transaction;
+  transaction.then.push_back(kv::GrantOperation{{}, ttl_ms, of_session});
+  return write(std::move(transaction));
+}
+
+kj::Promise<Outcome> Client::revoke(base::LeaseId lease) {
+  kv::Transaction transaction;
+  transaction.then.push_back(kv::RevokeOperation{lease});
+  return write(std::move(transaction));
+}
+
 kj::Promise<Outcome> Client::resolve(base::SessionId session, std::uint64_t sequence) {
   if (!session || sequence == 0)
     return refuse(base::Status(base::Code::kInvalidArgument, "no session or no sequence given"));

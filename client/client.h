@@ -49,6 +49,13 @@ class Client {
   /// outcome's result.succeeded says whether it was.
   kj::Promise<Outcome> cas(std::string key, base::Revision modify_revision, std::string value);
 
+  /// A lease of so long (Limits::lease_ttl_min_ms and up); the outcome's only result is a
+  /// kv::GrantResult. `of_session`: whatever this client writes renews it. Otherwise a
+  /// client::LeaseKeeper does.
+  kj::Promise<Outcome> grant(std::uint64_t ttl_ms, bool of_session = false);
+  /// Ends a lease, deletes its keys. kLeaseNotFound: there is none.
+  kj::Promise<Outcome> revoke(base::LeaseId lease);
+
   /// What became of a write whose outcome was unknown (Outcome::session and sequence): ok and
   /// result.revision if it was applied; kSealed if it was not, and never will be from now on; what
   /// it was refused with; kUnknownSession or kSequenceForgotten if nobody knows any more: the

@@ -1,6 +1,6 @@
 // The calls of one Client: queued, batched, sent to the leader, repeated where that is safe, ended
 // in time. Loop thread. Its code is in three files: dispatcher.cc (queues and sending), settle.cc
-// (answers), watch.cc (time: deadlines, silence, the search for a leader).
+// (answers), dispatcher_time.cc (time: deadlines, silence, the search for a leader).
 #pragma once
 
 #include <deque>
@@ -82,7 +82,7 @@ class Dispatcher final : private kj::TaskSet::ErrorHandler {
   void eject(const std::string& address, const std::string& reason);
   void give_up(const AttemptPtr& attempt, const base::Status& why);
 
-  // watch.cc
+  // dispatcher_time.cc
   void arm();
   void tick();
   void end_calls(std::uint64_t now);

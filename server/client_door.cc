@@ -64,6 +64,11 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
   kj::Promise<void> snapshot(SnapshotContext context) override {
     return door_.exports_.open(context);
   }
+  kj::Promise<void> leases(LeasesContext context) override { return door_.leases_.ask(context); }
+  kj::Promise<void> watch(WatchContext context) override { return door_.watches_.open(context); }
+  kj::Promise<void> events(EventsContext context) override {
+    return door_.watches_.events(context);
+  }
 
  private:
   ClientDoor& door_;
@@ -71,14 +76,16 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
 };
 
 ClientDoor::ClientDoor(ClientDoorOptions options, NodeView view, std::string http_address,
-                       Send send, SnapshotExports::Post post, DoorCounters& counters)
+                       DoorPorts ports, DoorCounters& counters)
     : options_(options),
       view_(std::move(view)),
       http_address_(std::move(http_address)),
-      send_(std::move(send)),
+      send_(std::move(ports.send)),
       counters_(counters),
-      exports_(view_, std::move(post)),
-      traces_(view_) {}
+      exports_(view_, std::move(ports.post)),
+      traces_(view_),
+      leases_(view_, std::move(ports.send_leases)),
+      watches_(view_, std::move(ports.pull)) {}
 ClientDoor::~ClientDoor() = default;
 
 schema::Holdfast::Client ClientDoor::connect() {
@@ -177,7 +184,7 @@ Result<ClientRequest> ClientDoor::understand_write(schema::Write::Reader write,
                     write.getAcknowledgedBelow(), std::move(transaction).value(), write.getSeal()};
   status = kv::validate(command);
   if (!status.is_ok()) return status;
-  return ClientRequest{id, WriteRequest{storage::encode(command), frees}};
+  return ClientRequest{id, WriteRequest{storage::encode(command), frees, command.session}};
 }
 
 Result<ClientRequest> ClientDoor::understand_read(schema::Read::Reader read,
@@ -232,6 +239,10 @@ void ClientDoor::settle(Submission& submission, std::size_t call, RequestOutcome
 
 void ClientDoor::answer(std::vector<ClientAnswer> answers) {
   for (auto& answer : answers) {
+    if (answer.id >= LeaseCalls::kFirstId) {
+      leases_.answer(std::move(answer));
+      continue;
+    }
     const std::uint64_t number = answer.id / kMaxCalls;
     const auto at = submissions_.find(number);
     if (at == submissions_.end()) continue;  // its deadline has passed
@@ -242,6 +253,10 @@ void ClientDoor::answer(std::vector<ClientAnswer> answers) {
 
 void ClientDoor::expire(std::uint64_t now_ms) {
   exports_.expire(now_ms);
+  leases_.expire(now_ms);
+  watches_.tick(now_ms);
+  counters_.watches = watches_.watches();
+  counters_.watch_events = watches_.sent_events();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
     const std::uint64_t number = deadlines_.begin()->second;
     deadlines_.erase(deadlines_.begin());

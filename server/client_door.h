@@ -13,9 +13,11 @@
 #include "kv/types.h"
 #include "schema/client.capnp.h"
 #include "server/events.h"
+#include "server/lease_calls.h"
 #include "server/node_view.h"
 #include "server/request_traces.h"
 #include "server/snapshot_exports.h"
+#include "server/watch_hub.h"
 
 namespace server {
 
@@ -27,6 +29,16 @@ struct ClientDoorOptions {
   std::size_t answer_bytes = 3 << 20;       // results of one submit together
 };
 
+/// Where what the door takes in goes. Must not block.
+struct DoorPorts {
+  /// Take all requests or, if too much is queued, none.
+  using Send = std::function<bool(std::vector<ClientRequest>&& requests, std::size_t size_bytes)>;
+  Send send;
+  Send send_leases;                              // a lane of their own
+  std::function<void(SnapshotExportDone)> post;  // comes back to ClientDoor::answer()
+  std::function<void(ChangesPull)> pull;         // likewise
+};
+
 /// Invariants:
 /// - each call of each submit gets exactly one outcome, at its deadline at the latest;
 /// - one submit is at most one item in the loop's mailbox;
@@ -34,18 +46,16 @@ struct ClientDoorOptions {
 class ClientDoor {
  public:
   static constexpr std::size_t kMaxCalls = 1024;  // a submit, as the schema says
-  /// Takes all requests or, if too much is queued, none.
-  using Send = std::function<bool(std::vector<ClientRequest>&& requests, std::size_t size_bytes)>;
-
   /// `http_address`: what status names.
-  ClientDoor(ClientDoorOptions options, NodeView view, std::string http_address, Send send,
-             SnapshotExports::Post post, DoorCounters& counters);
+  ClientDoor(ClientDoorOptions options, NodeView view, std::string http_address, DoorPorts ports,
+             DoorCounters& counters);
   ~ClientDoor();
 
   /// The bootstrap capability of a new connection. The door outlives it.
   schema::Holdfast::Client connect();
   void answer(std::vector<ClientAnswer> answers);
   void answer(SnapshotExportDone done) { exports_.done(std::move(done)); }
+  void answer(PulledChanges pulled) { watches_.pulled(std::move(pulled)); }
   /// Ends the calls whose deadline has passed, and the snapshots that nobody reads.
   void expire(std::uint64_t now_ms);
   std::size_t submissions() const { return submissions_.size(); }
@@ -72,10 +82,12 @@ class ClientDoor {
   const ClientDoorOptions options_;
   const NodeView view_;
   const std::string http_address_;
-  const Send send_;
+  const DoorPorts::Send send_;
   DoorCounters& counters_;
   SnapshotExports exports_;
   RequestTraces traces_;
+  LeaseCalls leases_;
+  WatchHub watches_;
   std::uint64_t next_number_ = 1;
   std::unordered_map<std::uint64_t, std::unique_ptr<Submission>> submissions_;
   std::multimap<std::uint64_t, std::uint64_t> deadlines_;  // milliseconds -> number

@@ -17,13 +17,12 @@ constexpr std::uint32_t kTickMs = 10;
 class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
  public:
   Turn(net::Loop& loop, const DoorOptions& options, const NodeView& view, Stamp& stamp,
-       const ClientDoor::Send& send, SnapshotExports::Post post)
+       DoorPorts ports)
       : loop_(loop),
         options_(options),
         view_(view),
         stamp_(stamp),
-        send_(send),
-        post_(std::move(post)),
+        ports_(std::move(ports)),
         http_(loop.timer(), view, counters_),
         connections_(*this) {}
 
@@ -36,8 +35,8 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
     if (!http) return http.status();
     http_listener_ = std::move(http).value();
     const net::Address http_address{view_.config->listen_http.host, http_listener_->port()};
-    client_ = std::make_unique<ClientDoor>(options_.client, view_, http_address.to_string(), send_,
-                                           post_, counters_);
+    client_ = std::make_unique<ClientDoor>(options_.client, view_, http_address.to_string(), ports_,
+                                           counters_);
     auto clients = net::Listener::listen(
         loop_, view_.config->listen_client, options_.max_client_connections,
         [this](std::shared_ptr<net::Socket> socket) {
@@ -64,6 +63,9 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
   void take(std::vector<SnapshotExportDone> exports) {
     for (auto& done : exports) client_->answer(std::move(done));
   }
+  void take(std::vector<PulledChanges> pulled) {
+    for (auto& each : pulled) client_->answer(std::move(each));
+  }
 
  private:
   /// Whoever listens everywhere listens on loopback too.
@@ -84,8 +86,7 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
   const DoorOptions& options_;
   const NodeView& view_;
   Stamp& stamp_;
-  const ClientDoor::Send& send_;
-  const SnapshotExports::Post post_;
+  const DoorPorts ports_;
   DoorCounters counters_;
   std::unique_ptr<ClientDoor> client_;
   HttpDoor http_;
@@ -95,25 +96,36 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
   std::unique_ptr<Probe> probe_;
 };
 
-DoorThread::DoorThread(DoorOptions options, NodeView view, Stamp& stamp, ClientDoor::Send send)
+DoorThread::DoorThread(DoorOptions options, NodeView view, Stamp& stamp, DoorPorts::Send send,
+                       DoorPorts::Send send_leases)
     : options_(options),
       view_(std::move(view)),
       stamp_(stamp),
       send_(std::move(send)),
+      send_leases_(std::move(send_leases)),
       doorbell_([this] { drain(); }),
       answers_(SIZE_MAX, [this] { doorbell_.ring(); }),
-      exports_(SIZE_MAX, [this] { doorbell_.ring(); }) {}
+      exports_(SIZE_MAX, [this] { doorbell_.ring(); }),
+      pulled_(SIZE_MAX, [this] { doorbell_.ring(); }) {}
 
 void DoorThread::drain() {
   if (turn_ == nullptr) return;
   turn_->take(answers_.drain());
   turn_->take(exports_.drain());
+  turn_->take(pulled_.drain());
 }
 
 void DoorThread::run() {
   net::Loop loop;
-  Turn turn(loop, options_, view_, stamp_, send_,
-            [this](SnapshotExportDone done) { exports_.push(std::move(done)); });
+  Turn turn(loop, options_, view_, stamp_,
+            {.send = send_,
+             .send_leases = send_leases_,
+             .post = [this](SnapshotExportDone done) { exports_.push(std::move(done)); },
+             .pull =
+                 [this](ChangesPull pull) {
+                   view_.apply->pull(
+                       pull, [this](PulledChanges pulled) { pulled_.push(std::move(pulled)); });
+                 }});
   const base::Status status = turn.start();
   if (!status.is_ok()) return started_.set_value(status);
   client_port_ = turn.client_port();

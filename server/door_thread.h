@@ -25,7 +25,8 @@ struct DoorOptions {
 /// Meets the loop in mailboxes only.
 class DoorThread {
  public:
-  DoorThread(DoorOptions options, NodeView view, Stamp& stamp, ClientDoor::Send send);
+  DoorThread(DoorOptions options, NodeView view, Stamp& stamp, DoorPorts::Send send,
+             DoorPorts::Send send_leases);
 
   // Any thread.
   void answer(std::vector<ClientAnswer> answers) { answers_.push(std::move(answers)); }
@@ -46,7 +47,8 @@ class DoorThread {
   const DoorOptions options_;
   const NodeView view_;
   Stamp& stamp_;
-  const ClientDoor::Send send_;
+  const DoorPorts::Send send_;
+  const DoorPorts::Send send_leases_;
   std::promise<base::Status> started_;
   std::uint16_t client_port_ = 0;
   std::uint16_t http_port_ = 0;
@@ -54,6 +56,7 @@ class DoorThread {
   Doorbell doorbell_;
   base::Mailbox<std::vector<ClientAnswer>> answers_;
   base::Mailbox<SnapshotExportDone> exports_;
+  base::Mailbox<PulledChanges> pulled_;
 };
 
 }  // namespace server

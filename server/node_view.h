@@ -52,6 +52,8 @@ struct DoorCounters {
   std::uint64_t timed_out_calls = 0;
   std::uint64_t connections = 0;  // open now
   std::uint64_t http_requests = 0;
+  std::uint64_t watches = 0;       // now
+  std::uint64_t watch_events = 0;  // sent
 };
 
 /// What is known of a member: from the configuration in force, else from the flags.

@@ -57,6 +57,8 @@ void add_key_verbs(CLI::App& app, Raw& raw, Arguments& to) {
   put->add_option("VALUE", raw.value, "the value")->each([&raw](const std::string&) {
     raw.value_given = true;
   });
+  put->add_option("--lease", to.write.lease_text, "attach the key to it; it goes when that ends");
+  add_fence_flag(*put, to);
   put->callback([&to] { to.verb = Verb::kPut; });
 
   auto* get = app.add_subcommand("get", "print the value of a key, or a range of keys and values");
@@ -73,14 +75,17 @@ void add_key_verbs(CLI::App& app, Raw& raw, Arguments& to) {
 
   auto* del = app.add_subcommand("del", "delete a key or a range; prints how many there were");
   add_range_flags(*del, to.del.key, to.del.end, to.del.prefix, to.del.from_key);
+  add_fence_flag(*del, to);
   del->callback([&to] { to.verb = Verb::kDel; });
 
   auto* txn = app.add_subcommand("txn", "run a transaction, read from stdin");
   txn->footer(
       "Compares, an empty line, what to do if all hold, an empty line, what to do otherwise:\n"
       "  version(\"lock\") = \"0\"\n\n  put lock \"me\"\n\n  get lock\n"
-      "Compares: value, version, create, modify, with = != < >. Operations: put KEY VALUE,\n"
+      "Compares: value, version, create, modify, lease, exists, lock, with = != < >, such as\n"
+      "exists(\"k\") = 1, lock(\"backup\") = TOKEN. Operations: put KEY VALUE [--lease=ID],\n"
       "get KEY [END] and del KEY [END] with --prefix. Exit code 3 if a compare failed.");
+  add_fence_flag(*txn, to);
   txn->callback([&to] { to.verb = Verb::kTxn; });
 }
 
@@ -347,8 +352,8 @@ void add_snapshots(CLI::App& app, Raw& raw, Arguments& to) {
 
 base::Status unescape_all(Arguments& to) {
   if (!to.global.hex) return {};
-  std::vector<std::string*> texts = {&to.put.key, &to.get.key, &to.get.end,
-                                     &to.del.key, &to.del.end, &to.history.key};
+  std::vector<std::string*> texts = {&to.put.key, &to.get.key,     &to.get.end,   &to.del.key,
+                                     &to.del.end, &to.history.key, &to.watch.key, &to.watch.end};
   if (to.put.value.has_value()) texts.push_back(&*to.put.value);
   for (std::string* text : texts) {
     auto bytes = unescape(*text);
@@ -441,7 +446,8 @@ base::Status convert(const Raw& raw, Arguments& to) {
   if (!exclusive(to.get.prefix, to.get.from_key, to.get.end) ||
       !exclusive(to.del.prefix, to.del.from_key, to.del.end))
     return bad("END, --prefix and --from-key exclude each other");
-  status = convert_history(raw, to);
+  status = convert_coordination(to);
+  if (status.is_ok()) status = convert_history(raw, to);
   if (!status.is_ok()) return status;
   if (to.verb == Verb::kBench && raw.bench_verb != "put" && raw.bench_verb != "get")
     return bad("bench: \"" + raw.bench_verb + "\" is not put or get");
@@ -474,6 +480,8 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   add_key_verbs(app, raw, *parsed.arguments);
   add_history_verbs(app, raw, *parsed.arguments);
   add_resolve(app, *parsed.arguments);
+  add_watch_verb(app, *parsed.arguments);
+  add_lease_verbs(app, *parsed.arguments);
   add_cluster_verbs(app, raw, *parsed.arguments);
   add_membership(app, *parsed.arguments);
   add_snapshots(app, raw, *parsed.arguments);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "client/ctl/coordination_arguments.h"
 #include "client/options.h"
 #include "client/outcome.h"
 
@@ -134,6 +135,8 @@ enum class Verb : std::uint8_t {
   kResolve,
   kHistory,
   kCompact,
+  kLease,
+  kWatch,
   kStatus,
   kHealth,
   kMatrix,
@@ -172,6 +175,9 @@ struct Arguments {
   HistoryArguments history;
   CompactArguments compact;
   ResolveArguments resolve;
+  LeaseArguments lease;
+  WatchArguments watch;
+  WriteArguments write;
   MemberArguments member;
   std::string move_leader_to;
   FaultChange fault;

@@ -27,12 +27,6 @@ base::Result<std::string> read_stdin(std::size_t most, const std::string& what) 
   return bytes;
 }
 
-kv::KeyRange range_of(const std::string& key, const std::string& end, bool prefix, bool from_key) {
-  if (prefix) return {key.empty() ? std::string(1, '\0') : key, prefix_end(key)};
-  if (from_key) return {key.empty() ? std::string(1, '\0') : key, std::string(1, '\0')};
-  return {key, end};
-}
-
 /// The last stamp of that millisecond, so that all that was written in it is seen; 0: none.
 base::HybridTime end_of_millisecond(std::uint64_t ms) {
   return ms == 0 ? base::HybridTime() : base::HybridTime(ms, UINT16_MAX);
@@ -50,6 +44,12 @@ int malformed(const std::string& what, Format format) {
 }
 
 }  // namespace
+
+kv::KeyRange range_of(const std::string& key, const std::string& end, bool prefix, bool from_key) {
+  if (prefix) return {key.empty() ? std::string(1, '\0') : key, prefix_end(key)};
+  if (from_key) return {key.empty() ? std::string(1, '\0') : key, std::string(1, '\0')};
+  return {key, end};
+}
 
 int print(std::FILE* to, const std::string& text, int exit_code) {
   if (std::fwrite(text.data(), 1, text.size(), to) == text.size() && std::fflush(to) == 0)
@@ -90,7 +90,9 @@ int run_put(const Arguments& arguments) {
   auto session = Session::open(arguments.global);
   if (!session.is_ok()) return fail("put", session.status(), format);
   kv::Transaction transaction;
-  transaction.then.push_back(kv::PutOperation{arguments.put.key, std::move(value), false});
+  transaction.then.push_back(
+      kv::PutOperation{arguments.put.key, std::move(value), false, arguments.write.lease});
+  transaction.fences = arguments.write.fences;
   const Outcome outcome = session.value()->write(std::move(transaction));
   if (!outcome.status.is_ok()) return fail("put", outcome, format);
   return print(stdout, format == Format::kJson ? json_of_put(outcome) : "OK\n", kExitOk);
@@ -126,6 +128,7 @@ int run_del(const Arguments& arguments) {
   kv::Transaction transaction;
   transaction.then.push_back(
       kv::DeleteOperation{range_of(del.key, del.end, del.prefix, del.from_key), false});
+  transaction.fences = arguments.write.fences;
   const Outcome outcome = session.value()->write(std::move(transaction));
   if (!outcome.status.is_ok()) return fail("del", outcome, format);
   const auto* deleted = only<kv::DeleteResult>(outcome);
@@ -217,6 +220,7 @@ int run_txn(const Arguments& arguments) {
   auto session = Session::open(arguments.global);
   if (!session.is_ok()) return fail("txn", session.status(), format);
   kv::Transaction transaction = std::move(parsed).value();
+  transaction.fences = arguments.write.fences;
   const Outcome outcome =
       kv::writes(transaction)
           ? session.value()->write(std::move(transaction))

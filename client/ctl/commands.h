@@ -17,6 +17,9 @@ int run_resolve(const Arguments& arguments);
 int run_history(const Arguments& arguments);
 int run_compact(const Arguments& arguments);
 
+/// The range that KEY, END, --prefix and --from-key say.
+kv::KeyRange range_of(const std::string& key, const std::string& end, bool prefix, bool from_key);
+
 /// Writes all of it. An error (a closed pipe, a full disk) is said on stderr.
 int print(std::FILE* to, const std::string& text, int exit_code);
 

@@ -9,12 +9,14 @@
 #include "client/ctl/commands.h"
 #include "client/ctl/faults.h"
 #include "client/ctl/health.h"
+#include "client/ctl/lease.h"
 #include "client/ctl/member.h"
 #include "client/ctl/playground/playground.h"
 #include "client/ctl/playground/supervisor.h"
 #include "client/ctl/server_program.h"
 #include "client/ctl/snapshot.h"
 #include "client/ctl/trace.h"
+#include "client/ctl/watch.h"
 
 int main(int argc, char** argv) {
   using namespace client::ctl;
@@ -42,6 +44,10 @@ int main(int argc, char** argv) {
       return run_history(arguments);
     case Verb::kCompact:
       return run_compact(arguments);
+    case Verb::kWatch:
+      return run_watch(arguments);
+    case Verb::kLease:
+      return run_lease(arguments);
     case Verb::kStatus:
       return run_status(arguments);
     case Verb::kHealth:

@@ -26,7 +26,8 @@ ordered_json key_value_json(const kv::KeyValue& item) {
           {"create_revision", item.create_revision.value},
           {"mod_revision", item.modify_revision.value},
           {"version", item.version},
-          {"value", base64(item.value)}};
+          {"value", base64(item.value)},
+          {"lease", base::to_hex(item.lease.value)}};
 }
 
 ordered_json range_json(const kv::RangeResult& range) {
@@ -67,6 +68,17 @@ struct ResultJson {
     return {{"response_retain",
              {{"previous_keep_revisions", retain.previous.revisions},
               {"previous_keep_age_ms", retain.previous.age_ms}}}};
+  }
+  ordered_json operator()(const kv::GrantResult& grant) const {
+    return {{"response_grant", {{"id", base::to_hex(grant.lease.value)}}}};
+  }
+  ordered_json operator()(const kv::RevokeResult& revoke) const {
+    return {{"response_revoke", {{"deleted", revoke.deleted}}}};
+  }
+  ordered_json operator()(const kv::LeasesResult& leases) const {
+    ordered_json ids = ordered_json::array();
+    for (const kv::Lease& lease : leases.leases) ids.push_back(base::to_hex(lease.id.value));
+    return {{"response_leases", {{"ids", ids}, {"more", leases.more}}}};
   }
 };
 
@@ -160,6 +172,29 @@ std::string json_of_history(const Outcome& outcome) {
   ordered_json json = {{"header", header_json(outcome.header)}};
   json.update(history_json(only_result<kv::HistoryResult>(outcome)));
   return dump(json);
+}
+
+std::string json_of_watch(const WatchBatch& batch) {
+  ordered_json events = ordered_json::array();
+  for (const WatchEvent& each : batch.events) {
+    ordered_json kv = key_value_json(each.event.item);
+    kv["time_ms"] = each.event.item.time.milliseconds();
+    events.push_back({{"type", each.event.deleted ? "DELETE" : "PUT"}, {"kv", kv}});
+    if (each.previous) events.back()["prev_kv"] = key_value_json(*each.previous);
+  }
+  return dump({{"header", header_json(batch.header)},
+               {"previous_revision", batch.previous.value},
+               {"revision", batch.revision.value},
+               {"events", events}});
+}
+
+std::string simple_watch(const WatchEvent& event, bool hex) {
+  const kv::KeyValue& item = event.event.item;
+  std::string text = event.event.deleted ? "DELETE\n" : "PUT\n";
+  if (event.previous) text += line(event.previous->key, hex) + line(event.previous->value, hex);
+  text += line(item.key, hex);
+  if (!event.event.deleted) text += line(item.value, hex);
+  return text;
 }
 
 std::string simple_history(const kv::HistoryResult& history) {

@@ -9,6 +9,7 @@
 
 #include "client/ctl/arguments.h"
 #include "client/outcome.h"
+#include "client/watch.h"
 
 namespace client::ctl {
 
@@ -24,6 +25,9 @@ std::string simple_txn(const Outcome& outcome, bool hex);
 
 std::string json_of_resolve(const char* became, const Outcome& outcome);
 std::string json_of_history(const Outcome& outcome);
+/// One line of JSON; one value a key, line by line, as etcdctl's `watch` does.
+std::string json_of_watch(const WatchBatch& batch);
+std::string simple_watch(const WatchEvent& event, bool hex);
 /// A line a version, newest first: revision, when, put or delete, value with escapes.
 std::string simple_history(const kv::HistoryResult& history);
 /// "the last 1000 revisions and what is younger than 3600 s".

@@ -14,6 +14,7 @@ base::Result<std::unique_ptr<Session>> Session::open(const Global& global) {
   auto client = Client::make(session->loop_, global.client);
   if (!client.is_ok()) return client.status();
   session->client_ = std::move(client).value();
+  session->options_ = global.client;
   session->timeout_ms_ = global.client.timeout_ms;
   return session;
 }
@@ -42,6 +43,19 @@ Outcome Session::members(MemberChange change) {
 
 Outcome Session::move_leader(std::string to) {
   return wait(client_->move_leader(std::move(to)));
+}
+
+base::Result<std::vector<LeaseTime>> Session::lease_times(std::vector<base::LeaseId> leases,
+                                                          bool renew) {
+  if (leases_ == nullptr) leases_ = std::make_unique<LeaseCaller>(loop_, options_);
+  using Answer = base::Result<std::vector<LeaseTime>>;
+  auto answer = std::make_shared<Answer>(
+      base::Status(base::Code::kInternal, "the client did not keep its deadline"));
+  (void)loop_.wait(leases_->ask(std::move(leases), renew, timeout_ms_).then([answer](Answer&& got) {
+    *answer = std::move(got);
+  }),
+                   timeout_ms_ + 1000);
+  return *answer;
 }
 
 void Session::sleep_ms(std::uint32_t ms) {

@@ -5,6 +5,7 @@
 
 #include "client/client.h"
 #include "client/ctl/arguments.h"
+#include "client/leases.h"
 #include "net/loop.h"
 
 namespace client::ctl {
@@ -20,13 +21,17 @@ class Session {
   Outcome resolve(base::SessionId session, std::uint64_t sequence);
   Outcome members(MemberChange change);
   Outcome move_leader(std::string to);
+  base::Result<std::vector<LeaseTime>> lease_times(std::vector<base::LeaseId> leases, bool renew);
   void sleep_ms(std::uint32_t ms);
+  net::Loop& loop() { return loop_; }
 
  private:
   Outcome wait(kj::Promise<Outcome> promise);
 
   net::Loop loop_;
   std::unique_ptr<Client> client_;
+  std::unique_ptr<LeaseCaller> leases_;  // once it is needed
+  Options options_;
   std::uint32_t timeout_ms_ = 0;
 };
 

@@ -57,6 +57,9 @@ std::optional<kv::CompareTarget> target_of(std::string_view name) {
   if (name == "value" || name == "val" || name == "v") return kv::CompareTarget::kValue;
   if (name == "version" || name == "ver") return kv::CompareTarget::kVersion;
   if (name == "create" || name == "c") return kv::CompareTarget::kCreateRevision;
+  if (name == "lease") return kv::CompareTarget::kLease;
+  if (name == "exists") return kv::CompareTarget::kExistence;
+  if (name == "lock") return kv::CompareTarget::kLockToken;
   if (name == "modify" || name == "mod" || name == "m") return kv::CompareTarget::kModifyRevision;
   return std::nullopt;
 }
@@ -81,7 +84,8 @@ base::Result<kv::Compare> parse_compare(std::string_view line) {
   const std::string name(trim(line.substr(0, open)));
   const auto target = target_of(name);
   if (!target.has_value())
-    return bad("\"" + name + "\" is not one of value, version, create, modify");
+    return bad("\"" + name +
+               "\" is not one of value, version, create, modify, lease, exists, lock");
   std::string_view rest = line.substr(open + 1);
   auto key = word(&rest, ")");
   if (!key.is_ok()) return key.status();
@@ -103,6 +107,8 @@ base::Result<kv::Compare> parse_compare(std::string_view line) {
     compare.value = std::move(against).value();
     return compare;
   }
+  if (*target == kv::CompareTarget::kLease && base::from_hex(against.value(), &compare.number))
+    return compare;
   auto value = number(against.value());
   if (!value.is_ok()) return value.status();
   compare.number = value.value();
@@ -113,6 +119,7 @@ struct Words {
   std::vector<std::string> plain;
   bool prefix = false, keys_only = false, count_only = false;
   std::uint64_t limit = 0;
+  base::LeaseId lease;
 };
 
 /// Flags count only where they are not quoted, so that any key can be written.
@@ -131,6 +138,8 @@ base::Result<Words> split(std::string_view line) {
       words.keys_only = true;
     } else if (text == "--count-only") {
       words.count_only = true;
+    } else if (text.starts_with("--lease=")) {
+      if (!base::from_hex(text.substr(8), &words.lease.value)) return bad(text + " is no lease");
     } else if (text.starts_with("--limit=")) {
       auto limit = number(text.substr(8));
       if (!limit.is_ok()) return limit.status();
@@ -161,8 +170,9 @@ base::Result<kv::Operation> parse_operation(std::string_view line) {
   if (verb == "put") {
     if (words.plain.size() != 3 || words.prefix || read_flags)
       return bad("put takes a key and a value");
-    return kv::Operation(kv::PutOperation{words.plain[1], words.plain[2], false});
+    return kv::Operation(kv::PutOperation{words.plain[1], words.plain[2], false, words.lease});
   }
+  if (words.lease) return bad("only put takes a lease");
   if (verb != "get" && verb != "del") return bad("\"" + verb + "\" is not one of put, get, del");
   auto range = range_of(words);
   if (!range.is_ok()) return range.status();
