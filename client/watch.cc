@@ -1,5 +1,6 @@
 #include "client/watch.h"
 
+#include <deque>
 #include <map>
 #include <utility>
 
@@ -42,7 +43,7 @@ class Watcher::Impl final : private kj::TaskSet::ErrorHandler {
     Watch& watch = watches_[id];
     watch.options = std::move(options);
     if (watch.options.from) watch.told = Revision(watch.options.from.value - 1);
-    watch.on_batch = std::move(on_batch);
+    watch.on_batch = std::make_shared<OnBatch>(std::move(on_batch));
     watch.on_end = std::move(on_end);
     if (stream_ != nullptr) {
       add(id);
@@ -52,11 +53,12 @@ class Watcher::Impl final : private kj::TaskSet::ErrorHandler {
     return id;
   }
   void cancel(std::uint64_t id) {
-    if (watches_.erase(id) == 0 || stream_ == nullptr) return;
-    auto request = stream_->stream.cancelRequest();
-    request.setWatch(id);
-    tasks_.add(request.send().ignoreResult());
+    const auto at = watches_.find(id);
+    if (at == watches_.end()) return;
+    cancel_at_member(at->second);
+    watches_.erase(at);
   }
+  std::uint64_t pauses() const { return pauses_; }
   std::size_t size() const { return watches_.size(); }
   std::uint64_t resumed() const { return resumed_; }
   std::uint64_t gaps() const { return gaps_; }
@@ -64,16 +66,20 @@ class Watcher::Impl final : private kj::TaskSet::ErrorHandler {
  private:
   struct Watch {
     WatchOptions options;
-    OnBatch on_batch;
+    std::shared_ptr<OnBatch> on_batch;  // shared: it may cancel its own watch
     OnEnd on_end;
+    std::optional<std::pair<Status, Revision>> end{};  // once what waits was handed on
     std::optional<Revision> told;  // nothing: it begins where the first member says
+    std::uint64_t wire = 0;        // its id at the member; 0: it is not there
+    bool busy = false;             // a batch is with its callback
+    std::deque<WatchBatch> waiting{};
+    std::size_t waiting_bytes = 0;
   };
   /// One connection's; what comes over an older one is not listened to.
   struct Stream {
     LinePtr line;
     schema::WatchStream::Client stream;
     std::uint64_t heard_ms = 0;
-    bool taking = false;  // the member waits until what it told is taken, and says nothing
   };
   using StreamPtr = std::shared_ptr<Stream>;
 
@@ -83,7 +89,8 @@ class Watcher::Impl final : private kj::TaskSet::ErrorHandler {
         : owner_(std::move(owner)), number_(number) {}
     kj::Promise<void> take(TakeContext context) override {
       if (*owner_ == nullptr || (*owner_)->number_ != number_) return kj::READY_NOW;
-      return (*owner_)->take(context);
+      (*owner_)->take(context.getParams());
+      return kj::READY_NOW;
     }
 
    private:
@@ -115,12 +122,11 @@ class Watcher::Impl final : private kj::TaskSet::ErrorHandler {
           if (!status.is_ok()) return failed(number, line, status.to_string());
           connecting_ = false;
           trying_ = nullptr;
-          stream_ =
-              std::make_shared<Stream>(Stream{line, reply.getStream(), boot_clock_ms(), false});
+          stream_ = std::make_shared<Stream>(Stream{line, reply.getStream(), boot_clock_ms()});
           if (number > 1) ++resumed_;
           std::vector<std::uint64_t> ids;
           for (const auto& [id, watch] : watches_) ids.push_back(id);
-          for (const std::uint64_t id : ids) add(id);
+          for (const std::uint64_t id : ids) resume(id);
         },
         [this, number, line](kj::Exception&& exception) {
           failed(number, line, describe(exception, line->address()));
@@ -136,6 +142,8 @@ class Watcher::Impl final : private kj::TaskSet::ErrorHandler {
   void leave(const LinePtr& line, const Status& why) {
     if (on_trouble_) on_trouble_(why);
     ++number_;
+    wires_.clear();
+    for (auto& [id, watch] : watches_) watch.wire = 0;
     connecting_ = false;
     trying_ = nullptr;
     if (stream_ != nullptr) tasks_.add(kj::evalLater([old = std::exchange(stream_, nullptr)] {}));
@@ -146,10 +154,28 @@ class Watcher::Impl final : private kj::TaskSet::ErrorHandler {
     }));
   }
 
+  void cancel_at_member(Watch& watch) {
+    if (watch.wire == 0) return;
+    wires_.erase(watch.wire);
+    auto request = stream_->stream.cancelRequest();
+    request.setWatch(std::exchange(watch.wire, 0));
+    tasks_.add(request.send().ignoreResult());
+  }
+
+  /// If it is not at the member, and nothing waits for its callback.
+  void resume(std::uint64_t id) {
+    const auto at = watches_.find(id);
+    if (at == watches_.end() || stream_ == nullptr) return;
+    const Watch& watch = at->second;
+    if (watch.wire == 0 && !watch.end && !watch.busy && watch.waiting.empty()) add(id);
+  }
+
   void add(std::uint64_t id) {
-    const Watch& watch = watches_.at(id);
+    Watch& watch = watches_.at(id);
+    watch.wire = ++last_wire_;
+    wires_[watch.wire] = id;
     auto request = stream_->stream.addRequest();
-    request.setWatch(id);
+    request.setWatch(watch.wire);
     auto to = request.initRequest();
     schema::write(watch.options.range, to.initRange());
     if (watch.told) to.setFrom(watch.told->value + 1);
@@ -176,44 +202,44 @@ class Watcher::Impl final : private kj::TaskSet::ErrorHandler {
   void refused(std::uint64_t id, const Status& status, Revision resume) {
     if (status.retryable() || status.code() == Code::kQuarantined)
       return leave(stream_->line, status);
-    const OnEnd on_end = std::move(watches_.at(id).on_end);
-    watches_.erase(id);
-    if (on_end) on_end(status, resume);
+    Watch& watch = watches_.at(id);
+    wires_.erase(std::exchange(watch.wire, 0));
+    watch.end.emplace(status, resume);
+    if (!watch.busy) end(id);
   }
 
-  kj::Promise<void> take(
-      capnp::CallContext<schema::WatchReceiver::TakeParams, schema::WatchReceiver::TakeResults>
-          context) {
-    if (stream_ == nullptr) return kj::READY_NOW;
-    stream_->taking = true;
-    const auto params = context.getParams();
+  void end(std::uint64_t id) {
+    const auto at = watches_.find(id);
+    const OnEnd on_end = std::move(at->second.on_end);
+    const auto [why, resume] = *at->second.end;
+    watches_.erase(at);
+    if (on_end) on_end(why, resume);
+  }
+
+  void take(schema::WatchReceiver::TakeParams::Reader params) {
+    if (stream_ == nullptr) return;
+    stream_->heard_ms = boot_clock_ms();
     const Header header = from_wire(params.getHeader());
     generation_ = header.generation;
-    kj::Vector<kj::Promise<void>> taken;
     const std::uint64_t number = number_;
     for (auto from : params.getBatches()) {
-      taken.add(take(from, header));
+      take(from, header);
       if (number != number_) break;
     }
-    return kj::joinPromises(taken.releaseAsArray()).then([stream = stream_] {
-      if (stream == nullptr) return;
-      stream->taking = false;
-      stream->heard_ms = boot_clock_ms();
-    });
   }
 
-  kj::Promise<void> take(schema::WatchBatch::Reader from, const Header& header) {
-    const auto at = watches_.find(from.getWatch());
-    if (at == watches_.end()) return kj::READY_NOW;  // it was cancelled
-    Watch& watch = at->second;
+  void take(schema::WatchBatch::Reader from, const Header& header) {
+    const auto wire = wires_.find(from.getWatch());
+    if (wire == wires_.end()) return;  // it was cancelled
+    const std::uint64_t id = wire->second;
+    Watch& watch = watches_.at(id);
     const Revision previous(from.getPrevious());
     if (watch.told && *watch.told != previous) {
       ++gaps_;
-      leave(stream_->line,
-            Status(Code::kProtocol, "after revision " + std::to_string(watch.told->value) +
-                                        " the member goes on after " +
-                                        std::to_string(previous.value)));
-      return kj::READY_NOW;
+      return leave(stream_->line,
+                   Status(Code::kProtocol, "after revision " + std::to_string(watch.told->value) +
+                                               " the member goes on after " +
+                                               std::to_string(previous.value)));
     }
     WatchBatch batch{previous, Revision(from.getRevision()), {}, header};
     watch.told = batch.revision;
@@ -222,12 +248,43 @@ class Watcher::Impl final : private kj::TaskSet::ErrorHandler {
       if (each.getHasPrevious()) batch.events.back().previous = schema::read(each.getPrevious());
     }
     const Status status(static_cast<Code>(from.getCode()), from.getDetail().cStr());
-    const std::uint64_t id = from.getWatch();
     const Revision resume(from.getResume());
-    kj::Promise<void> done = kj::READY_NOW;
-    if (!batch.events.empty() || status.is_ok()) done = watch.on_batch(std::move(batch));
+    const std::size_t bytes = from.totalSize().wordCount * sizeof(capnp::word);
+    if (!batch.events.empty() || status.is_ok()) hand_on(id, std::move(batch), bytes);
     if (!status.is_ok() && watches_.contains(id)) refused(id, status, resume);
-    return done;
+  }
+
+  void hand_on(std::uint64_t id, WatchBatch&& batch, std::size_t bytes) {
+    Watch& watch = watches_.at(id);
+    if (!watch.busy) return run(id, std::move(batch));
+    if (batch.events.empty() && !watch.waiting.empty()) {
+      watch.waiting.back().revision = batch.revision;  // nothing but a mark
+      return;
+    }
+    watch.waiting.push_back(std::move(batch));
+    watch.waiting_bytes += bytes;
+    if (watch.waiting_bytes <= kWaitingBytes) return;
+    ++pauses_;
+    cancel_at_member(watch);
+  }
+
+  void run(std::uint64_t id, WatchBatch&& batch) {
+    Watch& watch = watches_.at(id);
+    watch.busy = true;
+    const std::shared_ptr<OnBatch> on_batch = watch.on_batch;
+    tasks_.add(kj::evalNow([&] { return (*on_batch)(std::move(batch)); }).then([this, id] {
+      const auto at = watches_.find(id);
+      if (at == watches_.end()) return;
+      at->second.busy = false;
+      if (at->second.waiting.empty()) {
+        at->second.waiting_bytes = 0;
+        if (at->second.end) return end(id);
+        return resume(id);
+      }
+      WatchBatch next = std::move(at->second.waiting.front());
+      at->second.waiting.pop_front();
+      run(id, std::move(next));
+    }));
   }
 
   void tick() {
@@ -238,8 +295,7 @@ class Watcher::Impl final : private kj::TaskSet::ErrorHandler {
       ticked_ms_ = now_ms;
       if (slept) began_ms_ = now_ms;
       if (slept && stream_ != nullptr) stream_->heard_ms = now_ms;
-      if (stream_ != nullptr && !watches_.empty() && !stream_->taking &&
-          now_ms > stream_->heard_ms + silent_ms_) {
+      if (stream_ != nullptr && !watches_.empty() && now_ms > stream_->heard_ms + silent_ms_) {
         leave(stream_->line, Status(Code::kUnavailable, stream_->line->address() + " is silent"));
       } else if (connecting_ && now_ms > began_ms_ + silent_ms_) {
         leave(trying_, Status(Code::kUnavailable, "the member does not answer"));
@@ -255,6 +311,9 @@ class Watcher::Impl final : private kj::TaskSet::ErrorHandler {
   const OnTrouble on_trouble_;
   std::map<std::uint64_t, Watch> watches_;
   std::uint64_t last_id_ = 0;
+  std::map<std::uint64_t, std::uint64_t> wires_;  // ids at the member to ours
+  std::uint64_t last_wire_ = 0;
+  std::uint64_t pauses_ = 0;
   std::uint64_t number_ = 0;  // of the connection, or of the attempt at one
   bool connecting_ = false;
   LinePtr trying_;  // that was asked for a stream
@@ -280,6 +339,9 @@ void Watcher::cancel(std::uint64_t id) {
 }
 std::size_t Watcher::size() const {
   return impl_->size();
+}
+std::uint64_t Watcher::pauses() const {
+  return impl_->pauses();
 }
 std::uint64_t Watcher::resumed() const {
   return impl_->resumed();

@@ -45,9 +45,13 @@ struct WatchBatch {
 /// Invariants:
 /// - a batch is handed on only if it names the revision that the watch was last told of: a gap is
 ///   taken for a fault of the member, and the watch is resumed at another;
-/// - at most one batch of a watch is with its callback; the members keep the rest.
+/// - at most one batch of a watch is with its callback, and about kWaitingBytes wait for it; a
+/// watch
+///   whose callback is slower than that is cancelled at the member and resumed later, from the
+///   history, so that it holds up no other and costs no more memory.
 class Watcher {
  public:
+  static constexpr std::size_t kWaitingBytes = 256 << 10;  // a watch
   /// The next batch comes once the promise is done.
   using OnBatch = std::function<kj::Promise<void>(WatchBatch&& batch)>;
   /// kCompacted, kTooLarge: what comes next was given up; it can go on at `resume`. Others: the
@@ -65,6 +69,8 @@ class Watcher {
   std::uint64_t watch(WatchOptions options, OnBatch on_batch, OnEnd on_end);
   void cancel(std::uint64_t id);
   std::size_t size() const;
+  /// How often a watch was paused since its callback was slow.
+  std::uint64_t pauses() const;
   /// How often all watches were resumed at another connection.
   std::uint64_t resumed() const;
   /// Batches that did not follow what was told before; each made the member be left.

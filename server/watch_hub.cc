@@ -75,7 +75,10 @@ class WatchHub::Capability final : public schema::WatchStream::Server {
 };
 
 WatchHub::WatchHub(const NodeView& view, Pull pull)
-    : view_(view), pull_(std::move(pull)), self_(std::make_shared<WatchHub*>(this)) {}
+    : view_(view),
+      pull_(std::move(pull)),
+      self_(std::make_shared<WatchHub*>(this)),
+      tasks_(*this) {}
 
 WatchHub::~WatchHub() {
   *self_ = nullptr;
@@ -191,7 +194,7 @@ void WatchHub::drop(std::uint64_t number) {
   if (at == streams_.end()) return;
   watches_ -= at->second->watches.size();
   // It may be in the middle of something.
-  kj::evalLater([stream = at->second] {}).detach([](kj::Exception&&) {});
+  tasks_.add(kj::evalLater([stream = at->second] {}));
   streams_.erase(at);
 }
 

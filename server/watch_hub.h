@@ -26,7 +26,7 @@ namespace server {
 /// - at most one batch of a stream is under way, of about kBatchBytes;
 /// - a member that serves nothing, or does not know whether it is up to date, feeds nobody: their
 ///   watches end, and say where they can be resumed.
-class WatchHub {
+class WatchHub : private kj::TaskSet::ErrorHandler {
  public:
   static constexpr std::size_t kBatchBytes = 512 << 10;
   static constexpr std::size_t kRevisionBytes = 3 << 20;  // of one, that a message still holds
@@ -80,6 +80,8 @@ class WatchHub {
   void end_all(const base::Status& why);
   void drop(std::uint64_t number);
   void write(const Batch& batch, schema::WatchBatch::Builder to);
+  /// A client that is gone.
+  void taskFailed(kj::Exception&&) override {}
 
   const NodeView& view_;
   const Pull pull_;
@@ -97,6 +99,7 @@ class WatchHub {
   std::uint64_t sent_events_ = 0;
   /// Of the capabilities, which clients may hold for longer than this lives.
   std::shared_ptr<WatchHub*> self_;
+  kj::TaskSet tasks_;  // last: its tasks use all the rest
 };
 
 }  // namespace server

@@ -14,7 +14,7 @@ kj::Promise<void> WatchHub::Push::take(WatchHub& hub, const std::vector<Batch>& 
   return request.send().ignoreResult();
 }
 
-/// Its end comes in a turn of its own: it may let this stream go.
+/// Who waits for it is the hub, since its end lets the next one go out, or this stream.
 void WatchHub::Push::tell(WatchHub& hub, const std::vector<Batch>& batches) {
   busy = true;
   told_ms = boot_ms();
@@ -31,13 +31,12 @@ void WatchHub::Push::tell(WatchHub& hub, const std::vector<Batch>& batches) {
       now.drop(number);
     }
   };
-  under_way_ = take(hub, batches)
-                   .then([ended] { ended(true); }, [ended](kj::Exception&&) { ended(false); })
-                   .eagerlyEvaluate(nullptr);
+  hub.tasks_.add(take(hub, batches)
+                     .then([ended] { ended(true); }, [ended](kj::Exception&&) { ended(false); }));
 }
 
 void WatchHub::Push::tell_last(WatchHub& hub, const std::vector<Batch>& batches) {
-  take(hub, batches).detach([](kj::Exception&&) {});
+  hub.tasks_.add(take(hub, batches));
 }
 
 void WatchHub::Poll::tell(WatchHub& hub, const std::vector<Batch>& batches) {

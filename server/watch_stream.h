@@ -70,7 +70,6 @@ class WatchHub::Push final : public Stream {
 
   schema::WatchReceiver::Client receiver_;
   const std::shared_ptr<WatchHub*> owner_;
-  kj::Maybe<kj::Promise<void>> under_way_;
 };
 
 /// The answer to one call of Holdfast.events.

@@ -32,6 +32,7 @@ class Trial {
       make(random_.between(1, 12));
       apply_all();
       if (random_.chance(4)) read();
+      if (random_.chance(4)) read_changes();
       if (random_.chance(6)) sweep();
       if (random_.chance(20)) {
         ASSERT_TRUE(machine_->flush().is_ok());
@@ -55,6 +56,8 @@ class Trial {
     EXPECT_GT(repeated_, 100u);
     EXPECT_GT(crashes_, 10u);
     EXPECT_GT(applied_again_, 40u);
+    EXPECT_GT(read_changes_, 1000u);
+    EXPECT_GT(refused_changes_, 10u);
   }
 
  private:
@@ -140,6 +143,37 @@ class Trial {
     }
     ++reads_[expected.code];
   }
+  /// What a watch is told: all events, in whole revisions, each with what was there before.
+  void read_changes() {
+    const std::uint64_t behind = random_.below(30);
+    const Revision after(model_.revision.value - std::min(model_.revision.value, behind));
+    const std::size_t slice_bytes = random_.between(1, 3000);
+    const auto read = machine_->changes(after, true, slice_bytes);
+    if (after < model_.compacted) {
+      ASSERT_EQ(read.status().code(), Code::kCompacted);
+      ++refused_changes_;
+      return;
+    }
+    ASSERT_TRUE(read.is_ok()) << read.status().to_string();
+    const Changes& changes = read.value();
+    ASSERT_TRUE(changes.through > after || after == model_.revision);
+    std::vector<Change> expected;
+    std::map<std::string, KeyValue> latest;
+    for (const Event& event : model_.history) {
+      if (event.item.modify_revision > changes.through) break;
+      Change change{event, std::nullopt};
+      const auto before = latest.find(event.item.key);
+      if (before != latest.end()) change.previous = before->second;
+      if (event.item.modify_revision > after) expected.push_back(change);
+      if (event.deleted) {
+        latest.erase(event.item.key);
+      } else {
+        latest[event.item.key] = event.item;
+      }
+    }
+    ASSERT_EQ(changes.changes, expected);
+    read_changes_ += changes.changes.size();
+  }
   bool sweep() {
     const auto more = machine_->sweep(random_.between(1, 600));
     EXPECT_TRUE(more.is_ok()) << more.status().to_string();
@@ -185,6 +219,8 @@ class Trial {
   std::map<std::uint64_t, LeaseChange> told_;
   std::map<Code, std::uint64_t> counts_;
   std::map<Code, std::uint64_t> reads_;
+  std::uint64_t read_changes_ = 0;
+  std::uint64_t refused_changes_ = 0;
   std::uint64_t repeated_ = 0;
   std::uint64_t crashes_ = 0;
   std::uint64_t applied_again_ = 0;

@@ -482,6 +482,13 @@ void Node::write(std::string payload, Answer answer, base::SessionId session) {
     turn([&] { process_->replica->write(take_in(answer), payload, false, session); });
   });
 }
+std::optional<base::Result<kv::Changes>> Node::changes(kv::Revision after,
+                                                       std::size_t slice_bytes) {
+  if (!running() || paused_ || summary().quarantined || summary().needs_snapshot) {
+    return std::nullopt;
+  }
+  return process_->apply->machine().changes(after, true, slice_bytes);
+}
 void Node::leases(server::LeaseQuestion question, Answer answer) {
   post([this, question = std::move(question), answer = std::move(answer)] {
     turn([&] { process_->replica->leases(take_in(answer), question); });

@@ -79,7 +79,8 @@ struct Options {
   /// Calm follows the faults until so many were begun, a minute at most.
   std::size_t operations_min = 0;
   std::size_t clients = 5;
-  std::size_t holders = 3;                           // of one lock
+  std::size_t holders = 3;  // of one lock
+  std::size_t watchers = 2;
   std::size_t keys = 4;                              // in use at a time
   Range think{2 * kMillisecond, 30 * kMillisecond};  // of a client between operations
   Range client_timeout{150 * kMillisecond, 600 * kMillisecond};

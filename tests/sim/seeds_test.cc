@@ -98,7 +98,9 @@ constexpr const char* kToMeet[] = {"answer leadership-lost",
                                    "transfer-aborted",
                                    "truncated",
                                    "vote-granted",
-                                   "vote-refused"};
+                                   "vote-refused",
+                                   "watch goes on at another member",
+                                   "watch overtaken by a compaction"};
 
 TEST(Seeds, AThousandKeepEveryPromiseAndMeetEverything) {
   std::map<std::string, std::uint64_t, std::less<>> met;

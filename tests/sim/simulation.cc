@@ -28,7 +28,8 @@ Simulation::Simulation(std::uint64_t seed, Options options)
       workload_{queue_,   journal_,         checks_,
                 options_, cluster_.nodes(), base::Random(random_.next())},
       nemesis_(queue_, journal_, checks_, options_, cluster_, random_.next()),
-      holders_(workload_, options_.holders) {
+      holders_(workload_, options_.holders),
+      watchers_(workload_, options_.watchers) {
   checks_.ledger().on_lease_ended([this](base::LeaseId lease) { holders_.lease_ended(lease); });
   for (std::size_t i = 0; i < options_.clients; ++i) {
     clients_.push_back(std::make_unique<Client>(workload_, i + 1));
@@ -41,6 +42,7 @@ void Simulation::start() {
   }
   for (auto& client : clients_) client->begin();
   holders_.begin();
+  watchers_.begin();
 }
 
 void Simulation::run_until(Time time) {

@@ -13,6 +13,7 @@
 #include "tests/sim/journal.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/options.h"
+#include "tests/sim/watchers.h"
 #include "tests/sim/workload.h"
 
 namespace sim {
@@ -67,6 +68,7 @@ class Simulation {
   Nemesis nemesis_;
   std::vector<std::unique_ptr<Client>> clients_;
   Holders holders_;
+  Watchers watchers_;
 };
 
 }  // namespace sim

@@ -1,0 +1,301 @@
+// Watches on real processes: nothing is missed, told twice or torn apart while members die; a
+// thousand of them keep up, whoever stands still holds nobody up and costs little.
+#include "client/watch.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "client/client.h"
+#include "net/loop.h"
+#include "tests/cluster/nodes.h"
+
+namespace cluster {
+namespace {
+
+using base::Revision;
+
+std::uint64_t steady_us() {
+  using std::chrono::duration_cast;
+  return static_cast<std::uint64_t>(
+      duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+          .count());
+}
+
+client::Options options_for(const Nodes& nodes, std::size_t first) {
+  client::Options options;
+  options.endpoints = nodes.endpoints();
+  std::rotate(options.endpoints.begin(),
+              options.endpoints.begin() + static_cast<std::ptrdiff_t>(first % nodes.size()),
+              options.endpoints.end());
+  options.timeout_ms = 10'000;
+  return options;
+}
+
+/// Writes at a rate, whatever is answered.
+class Writer {
+ public:
+  using Make = std::function<kv::Transaction(std::uint64_t number)>;
+  Writer(net::Loop& loop, const client::Options& options, std::uint64_t a_second, Make make)
+      : client_(client::Client::make(loop, options).value()),
+        a_second_(a_second),
+        make_(std::move(make)),
+        began_us_(steady_us()) {
+    loop.every(10, [this] { write(); });
+  }
+  void stop() { stopped_ = true; }
+  std::uint64_t open() const { return sent_ - ended_; }
+  std::uint64_t acknowledged() const { return acknowledged_.size(); }
+  std::vector<std::uint64_t> latencies_us() const { return latencies_us_; }
+  /// By revision.
+  const std::map<Revision, std::uint64_t>& revisions() const { return acknowledged_; }
+
+ private:
+  void write() {
+    if (stopped_) return;
+    const std::uint64_t due = (steady_us() - began_us_) * a_second_ / 1'000'000;
+    for (; sent_ < due && open() < 2000; ++sent_) {
+      client_->write(make_(sent_))
+          .then([this, number = sent_, began_us = steady_us()](client::Outcome&& outcome) {
+            ++ended_;
+            latencies_us_.push_back(steady_us() - began_us);
+            if (outcome.status.is_ok()) acknowledged_[outcome.result.revision] = number;
+          })
+          .detach([](kj::Exception&&) {});
+    }
+  }
+
+  std::unique_ptr<client::Client> client_;
+  const std::uint64_t a_second_;
+  const Make make_;
+  const std::uint64_t began_us_;
+  std::uint64_t sent_ = 0;
+  std::uint64_t ended_ = 0;
+  bool stopped_ = false;
+  std::map<Revision, std::uint64_t> acknowledged_;
+  std::vector<std::uint64_t> latencies_us_;
+};
+
+/// Checks what a watch over everything is told, as it comes.
+class Witness {
+ public:
+  client::Watcher::OnBatch on_batch() {
+    return [this](client::WatchBatch&& batch) -> kj::Promise<void> {
+      take(batch);
+      return kj::READY_NOW;
+    };
+  }
+  Revision told() const { return told_; }
+  std::uint64_t events() const { return events_; }
+  const std::map<Revision, std::size_t>& revisions() const { return revisions_; }
+
+ private:
+  void take(const client::WatchBatch& batch) {
+    EXPECT_EQ(batch.previous, told_) << "a gap";
+    std::set<Revision> of_this_batch;
+    Revision last;
+    for (const auto& each : batch.events) {
+      const kv::KeyValue& item = each.event.item;
+      const Revision revision = item.modify_revision;
+      EXPECT_GT(revision, told_) << "told before, or torn apart";
+      EXPECT_LE(revision, batch.revision);
+      EXPECT_GE(revision, last) << "out of order";
+      last = revision;
+      EXPECT_EQ(each.event.sub_index, revisions_[revision]++) << "a part of it is missing";
+      const auto before = latest_.find(item.key);
+      EXPECT_EQ(each.previous.has_value(), before != latest_.end()) << item.key;
+      if (each.previous && before != latest_.end()) {
+        EXPECT_EQ(each.previous->value, before->second);
+      }
+      if (each.event.deleted) {
+        latest_.erase(item.key);
+      } else {
+        latest_[item.key] = item.value;
+      }
+      ++events_;
+    }
+    told_ = batch.revision;
+  }
+
+  Revision told_;
+  std::uint64_t events_ = 0;
+  std::map<Revision, std::size_t> revisions_;
+  std::map<std::string, std::string> latest_;
+};
+
+/// Two keys in each; now and then one is deleted.
+kv::Transaction pair_of(std::uint64_t number) {
+  kv::Transaction transaction;
+  const std::string key = "w/" + std::to_string(number % 40);
+  if (number % 7 == 6) {
+    transaction.then.push_back(kv::DeleteOperation{{key + "a", ""}});
+    transaction.then.push_back(kv::PutOperation{key + "b", std::to_string(number), false});
+  } else {
+    transaction.then.push_back(kv::PutOperation{key + "a", std::to_string(number), false});
+    transaction.then.push_back(kv::PutOperation{key + "b", std::to_string(number), false});
+  }
+  return transaction;
+}
+
+TEST(Watch, MissesNothingWhileMembersDieAndComeBack) {
+  Nodes nodes(3);
+  ASSERT_TRUE(nodes.wait_ready());
+  net::Loop loop;
+  Writer writer(loop, options_for(nodes, 0), 300, pair_of);
+  std::vector<std::unique_ptr<Witness>> witnesses;
+  std::vector<std::unique_ptr<client::Watcher>> watchers;
+  for (std::size_t i = 0; i < 6; ++i) {
+    witnesses.push_back(std::make_unique<Witness>());
+    watchers.push_back(std::make_unique<client::Watcher>(loop, options_for(nodes, i)));
+    client::WatchOptions options;
+    options.range = {"w/", "w0"};
+    options.from = Revision(1);
+    options.previous = true;
+    watchers.back()->watch(options, witnesses.back()->on_batch(),
+                           [](const base::Status& why, Revision) {
+                             ADD_FAILURE() << "a watch ended: " << why.to_string();
+                           });
+  }
+  const auto run_for = [&](std::uint64_t ms) {
+    (void)loop.wait(loop.timer().afterDelay(ms * kj::MILLISECONDS), ms + 1000);
+  };
+  run_for(1000);
+  for (std::size_t round = 0; round < 6; ++round) {
+    const std::size_t victim = round % nodes.size();
+    if (round % 2 == 0) {
+      nodes.kill(victim);
+      run_for(1200);
+      nodes.start(victim);
+    } else {
+      nodes.signal(victim, SIGSTOP);
+      run_for(1500);
+      nodes.signal(victim, SIGCONT);
+    }
+    run_for(1200);
+  }
+  writer.stop();
+  for (int i = 0; i < 300 && writer.open() > 0; ++i) run_for(50);
+  ASSERT_EQ(writer.open(), 0u);
+  ASSERT_GT(writer.acknowledged(), 500u);
+  const Revision last = writer.revisions().rbegin()->first;
+  for (int i = 0; i < 300; ++i) {
+    if (std::all_of(witnesses.begin(), witnesses.end(),
+                    [&](const auto& each) { return each->told() >= last; }))
+      break;
+    run_for(50);
+  }
+  std::uint64_t resumed = 0;
+  for (std::size_t i = 0; i < witnesses.size(); ++i) {
+    ASSERT_GE(witnesses[i]->told(), last) << "watcher " << i;
+    EXPECT_EQ(watchers[i]->gaps(), 0u);
+    resumed += watchers[i]->resumed();
+    for (const auto& [revision, number] : writer.revisions()) {
+      const auto at = witnesses[i]->revisions().find(revision);
+      ASSERT_TRUE(at != witnesses[i]->revisions().end())
+          << "watcher " << i << " missed " << revision.value;
+    }
+    // Nobody else writes, so every revision there is touches the range.
+    EXPECT_EQ(witnesses[i]->revisions().size(), witnesses[i]->revisions().rbegin()->first.value);
+    EXPECT_EQ(witnesses[i]->revisions(), witnesses[0]->revisions());
+  }
+  EXPECT_GT(resumed, 6u) << "nobody was torn away from a member";
+}
+
+std::uint64_t resident_kb(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("VmRSS:")) return std::stoull(line.substr(6));
+  }
+  return 0;
+}
+
+TEST(Watch, AThousandKeepUpThoughSomeStandStill) {
+  constexpr std::size_t kPrefixes = 100, kConnections = 20, kWatches = 1000, kStill = 10;
+  constexpr std::uint64_t kSeconds = 8;
+  Nodes nodes(3);
+  ASSERT_TRUE(nodes.wait_ready());
+  net::Loop loop;
+  std::vector<std::unique_ptr<client::Watcher>> watchers;
+  std::vector<std::uint64_t> events(kWatches, 0);
+  std::vector<std::uint64_t> delays_us;
+  std::uint64_t batches = 0;
+  for (std::size_t i = 0; i < kConnections; ++i)
+    watchers.push_back(std::make_unique<client::Watcher>(loop, options_for(nodes, i)));
+  for (std::size_t i = 0; i < kWatches; ++i) {
+    const std::string prefix = "p" + std::to_string(100 + i % kPrefixes);
+    client::WatchOptions options;
+    options.range = {prefix + "/", prefix + "0"};
+    options.from = Revision(1);
+    watchers[i / (kWatches / kConnections)]->watch(
+        options,
+        [&, i](client::WatchBatch&& batch) -> kj::Promise<void> {
+          if (i < kStill) return kj::NEVER_DONE;
+          ++batches;
+          events[i] += batch.events.size();
+          const std::uint64_t now_us = steady_us();
+          for (const auto& each : batch.events)
+            delays_us.push_back(now_us - std::stoull(each.event.item.value));
+          return kj::READY_NOW;
+        },
+        [](const base::Status& why, Revision) { ADD_FAILURE() << why.to_string(); });
+  }
+  const auto run_for = [&](std::uint64_t ms) {
+    (void)loop.wait(loop.timer().afterDelay(ms * kj::MILLISECONDS), ms + 1000);
+  };
+  run_for(1500);
+  const std::uint64_t before_kb = resident_kb(nodes.pid(0));
+  std::vector<std::uint64_t> written(kPrefixes, 0);
+  Writer writer(loop, options_for(nodes, 0), 5000, [&](std::uint64_t number) {
+    kv::Transaction transaction;
+    const std::size_t prefix = number % kPrefixes;
+    ++written[prefix];
+    std::string value = std::to_string(steady_us());
+    transaction.then.push_back(kv::PutOperation{
+        "p" + std::to_string(100 + prefix) + "/" + std::to_string(number / kPrefixes % 50), value,
+        false});
+    return transaction;
+  });
+  run_for(kSeconds * 1000);
+  writer.stop();
+  for (int i = 0; i < 300 && writer.open() > 0; ++i) run_for(50);
+  ASSERT_EQ(writer.open(), 0u);
+  const auto all_told = [&] {
+    for (std::size_t i = kStill; i < kWatches; ++i) {
+      if (events[i] < written[i % kPrefixes]) return false;
+    }
+    return true;
+  };
+  for (int i = 0; i < 200 && !all_told(); ++i) run_for(50);
+  for (std::size_t i = kStill; i < kWatches; ++i)
+    ASSERT_EQ(events[i], written[i % kPrefixes]) << "watch " << i;
+  std::sort(delays_us.begin(), delays_us.end());
+  auto latencies_us = writer.latencies_us();
+  std::sort(latencies_us.begin(), latencies_us.end());
+  std::fprintf(stderr,
+               "%llu writes in %llu s, p50 %.1f ms, p99 %.1f ms; %zu events in %llu batches, from "
+               "before the write to the watcher: p50 %.1f ms, p99 %.1f ms, max %.1f ms; resident "
+               "%llu MB, before %llu MB\n",
+               static_cast<unsigned long long>(writer.acknowledged()),
+               static_cast<unsigned long long>(kSeconds),
+               static_cast<double>(latencies_us[latencies_us.size() / 2]) / 1000,
+               static_cast<double>(latencies_us[latencies_us.size() * 99 / 100]) / 1000,
+               delays_us.size(), static_cast<unsigned long long>(batches),
+               static_cast<double>(delays_us[delays_us.size() / 2]) / 1000,
+               static_cast<double>(delays_us[delays_us.size() * 99 / 100]) / 1000,
+               static_cast<double>(delays_us.back()) / 1000,
+               static_cast<unsigned long long>(resident_kb(nodes.pid(0)) / 1024),
+               static_cast<unsigned long long>(before_kb / 1024));
+  EXPECT_LT(resident_kb(nodes.pid(0)), before_kb + 200 * 1024);
+  std::uint64_t resumed = 0;
+  for (const auto& watcher : watchers) resumed += watcher->resumed();
+  EXPECT_LE(resumed, 3u) << "members fell silent";
+}
+
+}  // namespace
+}  // namespace cluster
