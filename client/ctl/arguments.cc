@@ -1,7 +1,9 @@
 #include "client/ctl/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <ctime>
+#include <string_view>
 
 #include "client/ctl/duration.h"
 #include "client/ctl/escape.h"
@@ -463,9 +465,12 @@ base::Status convert(const Raw& raw, Arguments& to) {
   return unescape_all(to);
 }
 
-}  // namespace
+bool takes_command(const Arguments& arguments) {
+  return arguments.verb == Verb::kLock || arguments.verb == Verb::kWatch ||
+         (arguments.verb == Verb::kGuard && arguments.guard.action == GuardArguments::Action::kRun);
+}
 
-Parsed parse_arguments(int argc, const char* const* argv) {
+Parsed parse_words(int argc, const char* const* argv) {
   Raw raw;
   Parsed parsed;
   parsed.arguments.emplace();
@@ -482,6 +487,8 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   add_resolve(app, *parsed.arguments);
   add_watch_verb(app, *parsed.arguments);
   add_lease_verbs(app, *parsed.arguments);
+  add_lock_verbs(app, *parsed.arguments);
+  add_guard_verbs(app, *parsed.arguments);
   add_cluster_verbs(app, raw, *parsed.arguments);
   add_membership(app, *parsed.arguments);
   add_snapshots(app, raw, *parsed.arguments);
@@ -505,6 +512,20 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     refuse(error.what());
   }
+  return parsed;
+}
+
+}  // namespace
+
+/// Where a verb takes a command, what stands behind `--` is that, word for word.
+Parsed parse_arguments(int argc, const char* const* argv) {
+  const auto end = argv + argc;
+  const auto dashes =
+      std::find_if(argv, end, [](const char* word) { return std::string_view(word) == "--"; });
+  if (dashes == end) return parse_words(argc, argv);
+  Parsed parsed = parse_words(static_cast<int>(dashes - argv), argv);
+  if (!parsed.arguments || !takes_command(*parsed.arguments)) return parse_words(argc, argv);
+  parsed.arguments->command.assign(dashes + 1, end);
   return parsed;
 }
 

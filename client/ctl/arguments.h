@@ -137,6 +137,9 @@ enum class Verb : std::uint8_t {
   kCompact,
   kLease,
   kWatch,
+  kLock,
+  kElect,
+  kGuard,
   kStatus,
   kHealth,
   kMatrix,
@@ -177,7 +180,10 @@ struct Arguments {
   ResolveArguments resolve;
   LeaseArguments lease;
   WatchArguments watch;
+  LockArguments lock;
+  GuardArguments guard;
   WriteArguments write;
+  std::vector<std::string> command;  // behind `--`: of lock, watch and guard run
   MemberArguments member;
   std::string move_leader_to;
   FaultChange fault;

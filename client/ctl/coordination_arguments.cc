@@ -65,13 +65,71 @@ void add_watch_verb(CLI::App& app, Arguments& to) {
   watch->add_flag("--progress-notify", w.progress, "also say up to where nothing has happened");
   watch->add_option("--filter", w.filter, "leave puts or deletes out: put, delete")
       ->check(CLI::IsMember({"put", "delete"}));
-  watch->add_option("--exec", w.command, "run this for each change, to the end of the line")
-      ->expected(1, 1000)
-      ->allow_extra_args();
   watch->footer(
       "Goes on across changes of leader and restarts, and misses nothing; ends by ctrl-C.\n"
-      "--exec CMD ARG…: the change is in HOLDFAST_WATCH_REVISION, _EVENT, _KEY and _VALUE.");
+      "holdfast watch KEY -- CMD ARG… runs CMD for each change, which it finds in\n"
+      "HOLDFAST_WATCH_REVISION, HOLDFAST_WATCH_EVENT, HOLDFAST_WATCH_KEY and "
+      "HOLDFAST_WATCH_VALUE.");
   watch->callback([&to] { to.verb = Verb::kWatch; });
+}
+
+namespace {
+
+void add_lock_options(CLI::App& app, LockArguments& lock) {
+  app.add_option("--ttl", lock.ttl_text,
+                 "how long others wait once the holder is not heard of (default 10s)");
+  app.add_option("--check", lock.check,
+                 "a shell command run before each renewal: if it fails, or hangs, the lock goes");
+}
+
+}  // namespace
+
+void add_lock_verbs(CLI::App& app, Arguments& to) {
+  auto* lock = app.add_subcommand("lock", "take a lock, run a command under it, give it back");
+  lock->add_option("NAME", to.lock.name, "the lock: a key")->required();
+  add_lock_options(*lock, to.lock);
+  lock->footer(
+      "holdfast lock NAME [-- CMD ARG…]; without CMD it holds the lock until ctrl-C.\n"
+      "holdfast lock backup -- sh -c 'holdfast put done yes --fence backup:$HOLDFAST_LOCK_TOKEN'\n"
+      "CMD finds HOLDFAST_LOCK_NAME, HOLDFAST_LOCK_TOKEN and HOLDFAST_LOCK_LEASE; its exit code "
+      "is\n"
+      "that of `lock`. If the lock is lost it gets SIGTERM, after two seconds SIGKILL (exit code "
+      "1).");
+  lock->callback([&to] { to.verb = Verb::kLock; });
+  auto* elect = app.add_subcommand("elect", "lead an election, or watch who does");
+  elect->add_option("NAME", to.lock.name, "the election: a key")->required();
+  elect->add_option("VALUE", to.lock.value, "what the leader tells");
+  elect->add_flag("-l,--listen", to.lock.listen, "print each leader's value, and campaign not");
+  add_lock_options(*elect, to.lock);
+  elect->callback([&to] { to.verb = Verb::kElect; });
+}
+
+void add_guard_verbs(CLI::App& app, Arguments& to) {
+  using Action = GuardArguments::Action;
+  GuardArguments& g = to.guard;
+  auto* guard = app.add_subcommand("guard", "check lock tokens outside of the store");
+  guard->require_subcommand(1);
+  guard->callback([&to] { to.verb = Verb::kGuard; });
+  const auto add = [&](const char* name, Action action, const char* text, bool token) {
+    auto* sub = guard->add_subcommand(name, text);
+    sub->add_option("--mark", g.mark, "the file that keeps the highest token seen")->required();
+    if (token)
+      sub->add_option("--token", g.token, "of the lock (default: HOLDFAST_LOCK_TOKEN)")
+          ->envname("HOLDFAST_LOCK_TOKEN")
+          ->required();
+    sub->callback([&g, action] { g.action = action; });
+    return sub;
+  };
+  add("write", Action::kWrite, "replace FILE by stdin, unless a higher token was seen", true)
+      ->add_option("FILE", g.file, "as a whole, durably")
+      ->required();
+  add("run", Action::kRun, "run what follows --, unless a higher token was seen", true)
+      ->footer("Nobody else is admitted while it runs.");
+  auto* proxy = add("proxy", Action::kProxy,
+                    "stand before a TCP service; clients say HOLDFAST-TOKEN NUMBER first", false);
+  proxy->add_option("--listen", g.listen, "HOST:PORT for clients")->required();
+  proxy->add_option("--to", g.to, "HOST:PORT of the service")->required();
+  add("show", Action::kShow, "print the highest token seen", false);
 }
 
 void add_fence_flag(CLI::App& app, Arguments& to) {
@@ -103,6 +161,13 @@ base::Status convert_coordination(Arguments& to) {
     auto ttl = parse_ttl_ms(to.lease.ttl_text);
     if (!ttl.is_ok()) return ttl.status();
     to.lease.ttl_ms = ttl.value();
+  }
+  if (to.verb == Verb::kLock || to.verb == Verb::kElect) {
+    auto ttl = parse_ttl_ms(to.lock.ttl_text);
+    if (!ttl.is_ok()) return bad("--ttl: " + ttl.status().detail());
+    to.lock.ttl_ms = ttl.value();
+    if (to.verb == Verb::kElect && !to.lock.listen && to.lock.value.empty())
+      return bad("elect: give a VALUE, or --listen");
   }
   if (to.watch.prefix + to.watch.from_key + !to.watch.end.empty() > 1)
     return bad("END, --prefix and --from-key exclude each other");

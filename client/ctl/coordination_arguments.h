@@ -1,4 +1,4 @@
-// Arguments of what coordinates: watches, leases, fences.
+// Arguments of what coordinates: watches, leases, locks, fences.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,22 @@ struct WatchArguments {
   std::uint64_t revision = 0;  // 0: from now on
   bool previous = false, progress = false;
   std::string filter;  // "put" or "delete" are left out
-  std::vector<std::string> command;
+};
+
+/// `lock` and `elect`.
+struct LockArguments {
+  std::string name, value;
+  std::string ttl_text = "10s";
+  std::uint64_t ttl_ms = 0;
+  std::string check;  // a shell command
+  bool listen = false;
+};
+
+struct GuardArguments {
+  enum class Action : std::uint8_t { kWrite, kRun, kProxy, kShow };
+  Action action = Action::kShow;
+  std::string mark, file, listen, to;
+  std::uint64_t token = 0;
 };
 
 /// Of put, del and txn.
@@ -46,6 +61,8 @@ struct WriteArguments {
 
 void add_lease_verbs(CLI::App& app, Arguments& to);
 void add_watch_verb(CLI::App& app, Arguments& to);
+void add_lock_verbs(CLI::App& app, Arguments& to);
+void add_guard_verbs(CLI::App& app, Arguments& to);
 /// --fence NAME:TOKEN.
 void add_fence_flag(CLI::App& app, Arguments& to);
 /// Texts to values. Errors: kInvalidArgument, naming what is wrong.

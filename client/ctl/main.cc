@@ -8,8 +8,10 @@
 #include "client/ctl/cluster_status.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/faults.h"
+#include "client/ctl/guard.h"
 #include "client/ctl/health.h"
 #include "client/ctl/lease.h"
+#include "client/ctl/lock.h"
 #include "client/ctl/member.h"
 #include "client/ctl/playground/playground.h"
 #include "client/ctl/playground/supervisor.h"
@@ -46,6 +48,12 @@ int main(int argc, char** argv) {
       return run_compact(arguments);
     case Verb::kWatch:
       return run_watch(arguments);
+    case Verb::kLock:
+      return run_lock(arguments);
+    case Verb::kElect:
+      return run_elect(arguments);
+    case Verb::kGuard:
+      return run_guard(arguments);
     case Verb::kLease:
       return run_lease(arguments);
     case Verb::kStatus:

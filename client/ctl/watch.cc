@@ -47,7 +47,7 @@ int run_watch(const Arguments& arguments) {
   };
   const auto on_batch = [&](WatchBatch&& batch) -> kj::Promise<void> {
     if (batch.events.empty() && !how.progress) return kj::READY_NOW;
-    if (format == Format::kJson && how.command.empty()) {
+    if (format == Format::kJson && arguments.command.empty()) {
       if (print(stdout, json_of_watch(batch), kExitOk) != kExitOk) end(kExitFailure);
       return kj::READY_NOW;
     }
@@ -55,8 +55,8 @@ int run_watch(const Arguments& arguments) {
       std::fprintf(stderr, "progress notify: %llu\n",
                    static_cast<unsigned long long>(batch.revision.value));
     for (const WatchEvent& event : batch.events) {
-      if (!how.command.empty()) {
-        if (!run_command(how.command, event)) end(kExitFailure);
+      if (!arguments.command.empty()) {
+        if (!run_command(arguments.command, event)) end(kExitFailure);
       } else if (print(stdout, simple_watch(event, arguments.global.hex), kExitOk) != kExitOk) {
         end(kExitFailure);
       }

@@ -215,29 +215,64 @@ std::uint64_t resident_kb(pid_t pid) {
   return 0;
 }
 
-TEST(Watch, AThousandKeepUpThoughSomeStandStill) {
-  constexpr std::size_t kPrefixes = 100, kConnections = 20, kWatches = 1000, kStill = 10;
-  constexpr std::uint64_t kSeconds = 8;
-  Nodes nodes(3);
-  ASSERT_TRUE(nodes.wait_ready());
-  net::Loop loop;
-  std::vector<std::unique_ptr<client::Watcher>> watchers;
-  std::vector<std::uint64_t> events(kWatches, 0);
+/// 1,000 watches on 100 prefixes over 20 connections, the first ten of which stand still.
+class Thousand {
+ public:
+  static constexpr std::size_t kPrefixes = 100, kConnections = 20, kWatches = 1000, kStill = 10;
+
+  explicit Thousand(const Nodes& nodes) : nodes_(nodes), events_(kWatches), written_(kPrefixes) {
+    for (std::size_t i = 0; i < kConnections; ++i)
+      watchers_.push_back(std::make_unique<client::Watcher>(loop_, options_for(nodes, i)));
+    for (std::size_t i = 0; i < kWatches; ++i) watch(i);
+    run_for(1500);
+  }
+  /// Returns the writer, which has ended.
+  std::unique_ptr<Writer> write(std::uint64_t a_second, std::uint64_t seconds) {
+    auto writer = std::make_unique<Writer>(loop_, options_for(nodes_, 0), a_second,
+                                           [this](std::uint64_t number) { return put(number); });
+    run_for(seconds * 1000);
+    writer->stop();
+    for (int i = 0; i < 300 && writer->open() > 0; ++i) run_for(50);
+    return writer;
+  }
+  /// Whether everybody who does not stand still is told of everything, in time.
+  bool all_told() {
+    const auto told = [&] {
+      for (std::size_t i = kStill; i < kWatches; ++i) {
+        if (events_[i] < written_[i % kPrefixes]) return false;
+      }
+      return true;
+    };
+    for (int i = 0; i < 200 && !told(); ++i) run_for(50);
+    return told();
+  }
+  void expect_exact() const {
+    for (std::size_t i = kStill; i < kWatches; ++i)
+      ASSERT_EQ(events_[i], written_[i % kPrefixes]) << "watch " << i;
+  }
+  std::uint64_t resumed() const {
+    std::uint64_t sum = 0;
+    for (const auto& watcher : watchers_) sum += watcher->resumed();
+    return sum;
+  }
   std::vector<std::uint64_t> delays_us;
   std::uint64_t batches = 0;
-  for (std::size_t i = 0; i < kConnections; ++i)
-    watchers.push_back(std::make_unique<client::Watcher>(loop, options_for(nodes, i)));
-  for (std::size_t i = 0; i < kWatches; ++i) {
+
+ private:
+  void run_for(std::uint64_t ms) {
+    (void)loop_.wait(loop_.timer().afterDelay(ms * kj::MILLISECONDS), ms + 1000);
+  }
+  void watch(std::size_t i) {
     const std::string prefix = "p" + std::to_string(100 + i % kPrefixes);
     client::WatchOptions options;
     options.range = {prefix + "/", prefix + "0"};
     options.from = Revision(1);
-    watchers[i / (kWatches / kConnections)]->watch(
+    watchers_[i / (kWatches / kConnections)]->watch(
         options,
-        [&, i](client::WatchBatch&& batch) -> kj::Promise<void> {
+        [this, i](client::WatchBatch&& batch) -> kj::Promise<void> {
           if (i < kStill) return kj::NEVER_DONE;
           ++batches;
-          events[i] += batch.events.size();
+          events_[i] += batch.events.size();
           const std::uint64_t now_us = steady_us();
           for (const auto& each : batch.events)
             delays_us.push_back(now_us - std::stoull(each.event.item.value));
@@ -245,56 +280,51 @@ TEST(Watch, AThousandKeepUpThoughSomeStandStill) {
         },
         [](const base::Status& why, Revision) { ADD_FAILURE() << why.to_string(); });
   }
-  const auto run_for = [&](std::uint64_t ms) {
-    (void)loop.wait(loop.timer().afterDelay(ms * kj::MILLISECONDS), ms + 1000);
-  };
-  run_for(1500);
-  const std::uint64_t before_kb = resident_kb(nodes.pid(0));
-  std::vector<std::uint64_t> written(kPrefixes, 0);
-  Writer writer(loop, options_for(nodes, 0), 5000, [&](std::uint64_t number) {
-    kv::Transaction transaction;
+  kv::Transaction put(std::uint64_t number) {
     const std::size_t prefix = number % kPrefixes;
-    ++written[prefix];
-    std::string value = std::to_string(steady_us());
+    ++written_[prefix];
+    kv::Transaction transaction;
     transaction.then.push_back(kv::PutOperation{
-        "p" + std::to_string(100 + prefix) + "/" + std::to_string(number / kPrefixes % 50), value,
-        false});
+        "p" + std::to_string(100 + prefix) + "/" + std::to_string(number / kPrefixes % 50),
+        std::to_string(steady_us()), false});
     return transaction;
-  });
-  run_for(kSeconds * 1000);
-  writer.stop();
-  for (int i = 0; i < 300 && writer.open() > 0; ++i) run_for(50);
-  ASSERT_EQ(writer.open(), 0u);
-  const auto all_told = [&] {
-    for (std::size_t i = kStill; i < kWatches; ++i) {
-      if (events[i] < written[i % kPrefixes]) return false;
-    }
-    return true;
-  };
-  for (int i = 0; i < 200 && !all_told(); ++i) run_for(50);
-  for (std::size_t i = kStill; i < kWatches; ++i)
-    ASSERT_EQ(events[i], written[i % kPrefixes]) << "watch " << i;
-  std::sort(delays_us.begin(), delays_us.end());
-  auto latencies_us = writer.latencies_us();
-  std::sort(latencies_us.begin(), latencies_us.end());
+  }
+
+  const Nodes& nodes_;
+  net::Loop loop_;
+  std::vector<std::uint64_t> events_;   // by watch
+  std::vector<std::uint64_t> written_;  // by prefix
+  std::vector<std::unique_ptr<client::Watcher>> watchers_;
+};
+
+double percentile_ms(std::vector<std::uint64_t> times_us, double share) {
+  std::sort(times_us.begin(), times_us.end());
+  const auto at = static_cast<std::size_t>(static_cast<double>(times_us.size() - 1) * share);
+  return static_cast<double>(times_us[at]) / 1000;
+}
+
+TEST(Watch, AThousandKeepUpThoughSomeStandStill) {
+  Nodes nodes(3);
+  ASSERT_TRUE(nodes.wait_ready());
+  Thousand thousand(nodes);
+  const std::uint64_t before_kb = resident_kb(nodes.pid(0));
+  const auto writer = thousand.write(5000, 8);
+  ASSERT_EQ(writer->open(), 0u);
+  EXPECT_TRUE(thousand.all_told());
+  thousand.expect_exact();
+  const std::uint64_t after_kb = resident_kb(nodes.pid(0));
   std::fprintf(stderr,
-               "%llu writes in %llu s, p50 %.1f ms, p99 %.1f ms; %zu events in %llu batches, from "
-               "before the write to the watcher: p50 %.1f ms, p99 %.1f ms, max %.1f ms; resident "
-               "%llu MB, before %llu MB\n",
-               static_cast<unsigned long long>(writer.acknowledged()),
-               static_cast<unsigned long long>(kSeconds),
-               static_cast<double>(latencies_us[latencies_us.size() / 2]) / 1000,
-               static_cast<double>(latencies_us[latencies_us.size() * 99 / 100]) / 1000,
-               delays_us.size(), static_cast<unsigned long long>(batches),
-               static_cast<double>(delays_us[delays_us.size() / 2]) / 1000,
-               static_cast<double>(delays_us[delays_us.size() * 99 / 100]) / 1000,
-               static_cast<double>(delays_us.back()) / 1000,
-               static_cast<unsigned long long>(resident_kb(nodes.pid(0)) / 1024),
+               "%llu writes, p50 %.1f ms, p99 %.1f ms; %zu events in %llu batches, from before the "
+               "write to the watcher: p50 %.1f ms, p99 %.1f ms; resident %llu MB, before %llu MB\n",
+               static_cast<unsigned long long>(writer->acknowledged()),
+               percentile_ms(writer->latencies_us(), 0.5),
+               percentile_ms(writer->latencies_us(), 0.99), thousand.delays_us.size(),
+               static_cast<unsigned long long>(thousand.batches),
+               percentile_ms(thousand.delays_us, 0.5), percentile_ms(thousand.delays_us, 0.99),
+               static_cast<unsigned long long>(after_kb / 1024),
                static_cast<unsigned long long>(before_kb / 1024));
-  EXPECT_LT(resident_kb(nodes.pid(0)), before_kb + 200 * 1024);
-  std::uint64_t resumed = 0;
-  for (const auto& watcher : watchers) resumed += watcher->resumed();
-  EXPECT_LE(resumed, 3u) << "members fell silent";
+  EXPECT_LT(after_kb, before_kb + 200 * 1024);
+  EXPECT_LE(thousand.resumed(), 3u) << "members fell silent";
 }
 
 }  // namespace

@@ -489,8 +489,18 @@ std::optional<base::Result<kv::Changes>> Node::changes(kv::Revision after,
   }
   return process_->apply->machine().changes(after, true, slice_bytes);
 }
+/// Its answer shows all that was committed when it was asked.
+Node::Answer Node::linearizable(Answer answer) {
+  const base::Index committed = surroundings_.checks->ledger().last();
+  return [this, committed, answer = std::move(answer)](const auto& outcome) {
+    if (outcome.status.is_ok()) {
+      surroundings_.checks->read(number_, outcome.header.applied, committed);
+    }
+    answer(outcome);
+  };
+}
 void Node::leases(server::LeaseQuestion question, Answer answer) {
-  post([this, question = std::move(question), answer = std::move(answer)] {
+  post([this, question = std::move(question), answer = linearizable(std::move(answer))] {
     turn([&] { process_->replica->leases(take_in(answer), question); });
   });
 }
@@ -503,14 +513,7 @@ void Node::read(kv::Transaction transaction, Answer answer) {
       });
     });
   }
-  const base::Index committed = surroundings_.checks->ledger().last();
-  Answer checked = [this, committed, answer = std::move(answer)](const auto& outcome) {
-    if (outcome.status.is_ok()) {
-      surroundings_.checks->read(number_, outcome.header.applied, committed);
-    }
-    answer(outcome);
-  };
-  post([this, transaction = std::move(transaction), answer = std::move(checked)] {
+  post([this, transaction = std::move(transaction), answer = linearizable(std::move(answer))] {
     turn([&] { process_->replica->read(take_in(answer), transaction); });
   });
 }

@@ -151,6 +151,7 @@ class Node : private server::Transport, private server::ClientPort, private serv
   std::uint64_t wall_ms() const;
   std::uint64_t take_in(Answer answer);
   Answer count_answer();
+  Answer linearizable(Answer answer);
 
   // Transport, ClientPort, TraceSink
   void send(raft::Message message) override;
