@@ -62,7 +62,9 @@ Status replace(const std::string& path, const std::string& bytes) {
 }  // namespace
 
 Admitted::~Admitted() {
-  if (lock_fd_ >= 0) ::close(lock_fd_);
+  if (lock_fd_ < 0) return;
+  (void)::flock(lock_fd_, LOCK_UN);  // a child that was forked meanwhile has it open, too
+  ::close(lock_fd_);
 }
 
 Result<std::uint64_t> Mark::read() const {

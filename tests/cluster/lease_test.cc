@@ -1,0 +1,167 @@
+// Leases on real processes: those that are renewed live, through overload, a change of leader and a
+// clock that jumps; those that are not end in time.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <set>
+
+#include "client/client.h"
+#include "client/ctl/child.h"
+#include "client/leases.h"
+#include "net/loop.h"
+#include "tests/cluster/nodes.h"
+
+namespace cluster {
+namespace {
+
+using base::LeaseId;
+
+/// Grants leases and keeps them.
+class Keeper {
+ public:
+  explicit Keeper(const Nodes& nodes)
+      : options_(options_for(nodes)),
+        client_(client::Client::make(loop_, options_).value()),
+        keeper_(loop_, options_, [this](LeaseId lease, const base::Status& why) {
+          lost_[lease] = why.to_string();
+        }) {}
+
+  /// Each of them takes a key with it. `keep`: it is renewed from then on.
+  void grant(std::size_t count, std::uint64_t ttl_ms, bool keep = true) {
+    for (std::size_t granted = 0; granted < count; granted += 100) {
+      kv::Transaction transaction;
+      for (int i = 0; i < 100; ++i)
+        transaction.then.push_back(kv::GrantOperation{{}, ttl_ms, false});
+      const std::uint64_t asked_ms = client::boot_clock_ms();
+      const client::Outcome outcome = wait(client_->write(transaction));
+      ASSERT_TRUE(outcome.status.is_ok()) << outcome.status.to_string();
+      kv::Transaction keys;
+      for (const auto& result : outcome.result.results) {
+        const LeaseId lease = std::get<kv::GrantResult>(result).lease;
+        if (keep) keeper_.keep(lease, ttl_ms, asked_ms);
+        leases_.push_back(lease);
+        keys.then.push_back(
+            kv::PutOperation{"lease/" + base::to_hex(lease.value), "v", false, lease});
+      }
+      ASSERT_TRUE(wait(client_->write(keys)).status.is_ok());
+    }
+  }
+  void run_for(std::uint64_t ms) {
+    (void)loop_.wait(loop_.timer().afterDelay(ms * kj::MILLISECONDS), ms + 1000);
+  }
+  /// No renewal from now on.
+  void release() {
+    for (const LeaseId lease : leases_) keeper_.release(lease);
+  }
+  /// Keys that are left.
+  std::uint64_t keys() {
+    kv::Transaction transaction;
+    kv::RangeOperation count{{"lease/", "lease0"}};
+    count.count_only = true;
+    transaction.then.push_back(count);
+    const client::Outcome outcome = wait(client_->read(transaction));
+    if (!outcome.status.is_ok()) return UINT64_MAX;
+    return std::get<kv::RangeResult>(outcome.result.results.at(0)).count;
+  }
+  std::uint64_t renewals() const { return keeper_.renewals(); }
+  const std::map<LeaseId, std::string>& lost() const { return lost_; }
+
+ private:
+  static client::Options options_for(const Nodes& nodes) {
+    client::Options options;
+    options.endpoints = nodes.endpoints();
+    options.timeout_ms = 20'000;
+    return options;
+  }
+  client::Outcome wait(kj::Promise<client::Outcome> promise) {
+    client::Outcome outcome;
+    outcome.status = {base::Code::kInternal, "no answer"};
+    (void)loop_.wait(promise.then([&](client::Outcome&& told) { outcome = std::move(told); }),
+                     30'000);
+    return outcome;
+  }
+
+  net::Loop loop_;
+  const client::Options options_;
+  std::map<LeaseId, std::string> lost_;
+  std::vector<LeaseId> leases_;
+  std::unique_ptr<client::Client> client_;
+  client::LeaseKeeper keeper_;
+};
+
+TEST(Lease, TenThousandOutliveOverloadAndAClockThatJumps) {
+  constexpr std::size_t kLeases = 10'000;
+  constexpr std::uint64_t kTtlMs = 5000;
+  Nodes nodes(3);
+  ASSERT_TRUE(nodes.wait_ready());
+  const auto leader = nodes.leader();
+  ASSERT_TRUE(leader.has_value());
+  auto keeper = std::make_unique<Keeper>(nodes);
+  keeper->grant(kLeases, kTtlMs);
+  ASSERT_EQ(keeper->keys(), kLeases);
+  // Far more than three members on this machine take, and with far more calls open than they admit.
+  client::ctl::Child bench;
+  ASSERT_TRUE(bench
+                  .start({holdfast_path(), "bench", "put", "--clients", "8192", "--duration", "16s",
+                          "--connections", "2", "--time-scale", std::to_string(time_scale())},
+                         {{"HOLDFAST_ENDPOINTS", nodes.environment().substr(19)}})
+                  .is_ok());
+  const auto jump = [&](const char* fault) {
+    const Ended ended = run({holdfast_path(), "--endpoints", nodes.client_address(*leader), "fault",
+                             fault, "by=1h", "--for", "4s"});
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  };
+  keeper->run_for(4000);
+  jump("clock-ahead");
+  keeper->run_for(4000);
+  jump("clock-behind");
+  keeper->run_for(4000);
+  EXPECT_TRUE(keeper->lost().empty())
+      << keeper->lost().size() << " were lost, the first one: " << keeper->lost().begin()->second;
+  EXPECT_GT(keeper->renewals(), 2 * kLeases);
+  EXPECT_TRUE(bench.runs()) << "the load ended too early";
+  keeper->release();
+  const std::uint64_t released_ms = client::boot_clock_ms();
+  keeper->run_for(kTtlMs / 2);
+  EXPECT_EQ(keeper->keys(), kLeases) << "some ended too early";
+  std::uint64_t left = kLeases;
+  std::uint64_t all_ended_ms = 0;
+  while (left > 0 && client::boot_clock_ms() < released_ms + kTtlMs * 4) {
+    keeper->run_for(50);
+    left = keeper->keys();
+    all_ended_ms = client::boot_clock_ms() - released_ms;
+  }
+  std::fprintf(stderr, "%zu leases of %llu ms, not renewed any more, were gone after %llu ms\n",
+               kLeases, static_cast<unsigned long long>(kTtlMs),
+               static_cast<unsigned long long>(all_ended_ms));
+  EXPECT_EQ(left, 0u);
+  EXPECT_LT(all_ended_ms, kTtlMs + 3000 * time_scale()) << "far more than a second late";
+  bench.signal(SIGTERM);
+  (void)bench.wait();
+}
+
+TEST(Lease, ANewLeaderKeepsWhatIsRenewedAndEndsTheRest) {
+  Nodes nodes(3);
+  ASSERT_TRUE(nodes.wait_ready());
+  for (int round = 0; round < 2; ++round) {
+    const auto leader = nodes.leader();
+    ASSERT_TRUE(leader.has_value());
+    auto keeper = std::make_unique<Keeper>(nodes);
+    keeper->grant(100, 3000, true);
+    keeper->grant(100, 3000, false);
+    nodes.kill(*leader);
+    keeper->run_for(7500);
+    EXPECT_TRUE(keeper->lost().empty()) << keeper->lost().begin()->second;
+    EXPECT_EQ(keeper->keys(), 100u) << "some that nobody renews live, or some of the kept do not";
+    keeper->release();
+    keeper->run_for(4500);
+    EXPECT_EQ(keeper->keys(), 0u);
+    keeper.reset();
+    nodes.start(*leader);
+    ASSERT_TRUE(nodes.wait_ready());
+  }
+}
+
+}  // namespace
+}  // namespace cluster
