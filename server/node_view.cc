@@ -108,6 +108,14 @@ void door_metrics(MetricsText& text, const NodeView& view, const DoorCounters& d
                number(door.timed_out_calls));
   text.gauge("holdfast_door_connections", "Open client connections.", number(door.connections));
   text.counter("holdfast_door_http_requests_total", "HTTP requests.", number(door.http_requests));
+  text.gauge("holdfast_door_watches", "Watches of clients.", number(door.watches));
+  text.counter("holdfast_door_watch_events_total", "Changes sent to watches.",
+               number(door.watch_events));
+  const ReplicaStatus replica = view.board->read()->replica;
+  text.gauge("holdfast_server_leases", "Leases in force.", number(replica.leases));
+  text.counter("holdfast_server_expired_leases_total",
+               "Leases that ended because this member, as the leader, saw their time pass.",
+               number(replica.expired_leases));
   text.gauge("holdfast_server_sessions", "Open client sessions.", number(view.sessions()));
   text.counter("holdfast_log_lines_dropped_total", "Log lines dropped for a slow reader.",
                number(view.lines->dropped()));

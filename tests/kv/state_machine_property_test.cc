@@ -32,7 +32,7 @@ class Trial {
       make(random_.between(1, 12));
       apply_all();
       if (random_.chance(4)) read();
-      if (random_.chance(4)) read_changes();
+      if (random_.chance(40)) read_changes();
       if (random_.chance(6)) sweep();
       if (random_.chance(20)) {
         ASSERT_TRUE(machine_->flush().is_ok());
@@ -56,8 +56,8 @@ class Trial {
     EXPECT_GT(repeated_, 100u);
     EXPECT_GT(crashes_, 10u);
     EXPECT_GT(applied_again_, 40u);
-    EXPECT_GT(read_changes_, 1000u);
-    EXPECT_GT(refused_changes_, 10u);
+    EXPECT_GT(read_changes_, 500u);
+    EXPECT_GT(refused_changes_, 3u);
   }
 
  private:
@@ -284,7 +284,7 @@ void Trial::compare_leases(const std::map<std::string, std::string>& rows) const
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::size_t kEntries = 20'000;
 #else
-constexpr std::size_t kEntries = 100'000;
+constexpr std::size_t kEntries = 60'000;
 #endif
 
 class StateMachineProperty : public testing::TestWithParam<std::uint64_t> {};
