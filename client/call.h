@@ -26,6 +26,7 @@ struct Call {
 
   Kind kind = Kind::kRead;
   Consistency consistency = Consistency::kLinearizable;  // kRead
+  std::uint32_t max_staleness_ms = 0;                    // kRead, kSerializable; 0: no bound
   kv::Transaction transaction;
   MemberChange change;  // kMembers
   std::string to;       // kMoveLeader

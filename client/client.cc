@@ -43,7 +43,8 @@ kj::Promise<Outcome> Client::write(kv::Transaction transaction) {
   return impl_->dispatcher.submit(std::move(call));
 }
 
-kj::Promise<Outcome> Client::read(kv::Transaction transaction, Consistency consistency) {
+kj::Promise<Outcome> Client::read(kv::Transaction transaction, Consistency consistency,
+                                  std::uint32_t max_staleness_ms) {
   auto valid = kv::validate(transaction, kv::Limits{});
   if (!valid.is_ok()) return refuse(std::move(valid));
   if (kv::writes(transaction))
@@ -51,6 +52,7 @@ kj::Promise<Outcome> Client::read(kv::Transaction transaction, Consistency consi
   auto call = std::make_shared<Call>();
   call->kind = Call::Kind::kRead;
   call->consistency = consistency;
+  call->max_staleness_ms = max_staleness_ms;
   call->transaction = std::move(transaction);
   return impl_->dispatcher.submit(std::move(call));
 }

@@ -38,9 +38,12 @@ class Client {
   /// kTimeout, kDisconnected, kLeadershipLost, kUnknownSession (unknown).
   kj::Promise<Outcome> write(kv::Transaction transaction);
   /// Requires nothing of the transaction but that no branch writes; kInvalidArgument otherwise.
-  /// Never ends unknown.
+  /// Never ends unknown. `max_staleness_ms`, of a serializable read: what the member has may be as
+  /// old as that, by its clock; if it is older, or the member cannot tell, it asks the leader. 0:
+  /// as old as it is.
   kj::Promise<Outcome> read(kv::Transaction transaction,
-                            Consistency consistency = Consistency::kLinearizable);
+                            Consistency consistency = Consistency::kLinearizable,
+                            std::uint32_t max_staleness_ms = 0);
 
   kj::Promise<Outcome> put(std::string key, std::string value);
   kj::Promise<Outcome> get(std::string key, Consistency consistency = Consistency::kLinearizable);

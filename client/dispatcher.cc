@@ -194,6 +194,7 @@ void write_call(const Call& call, std::uint64_t acknowledged_below, schema::Call
     case Call::Kind::kRead: {
       auto read = to.initRead();
       read.setSerializable(call.consistency == Consistency::kSerializable);
+      read.setMaxStalenessMs(call.max_staleness_ms);
       schema::write(call.transaction, read.initTransaction());
       return;
     }

@@ -82,8 +82,7 @@ class StateMachine {
   /// The same as one slice.
   base::Result<TransactionResult> read(const Transaction& transaction);
   /// What happened after a revision: kv::changes() against the latest state.
-  virtual base::Result<Changes> changes(Revision after, bool previous,
-                                        std::size_t slice_bytes) = 0;
+  virtual base::Result<Changes> changes(Revision after, bool previous, std::size_t slice_bytes) = 0;
   virtual const Position& position() const = 0;
   /// The position that would be found after a crash now. Any thread.
   virtual std::optional<Position> durable_position() const = 0;

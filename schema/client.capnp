@@ -129,6 +129,7 @@ struct Write {
 struct Read {
   transaction @0 :Model.Transaction;  # must not write
   serializable @1 :Bool;             # false: linearizable. true: this member's state as it stands
+  maxStalenessMs @2 :UInt32;         # of a serializable one; older state: linearizable. 0: no bound
 }
 
 struct Header {

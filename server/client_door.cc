@@ -196,7 +196,8 @@ Result<ClientRequest> ClientDoor::understand_read(schema::Read::Reader read,
   if (kv::writes(transaction.value())) {
     return Status(Code::kInvalidArgument, "a read must not write: send it as a write");
   }
-  return ClientRequest{id, ReadRequest{std::move(transaction).value(), read.getSerializable()}};
+  return ClientRequest{id, ReadRequest{std::move(transaction).value(), read.getSerializable(),
+                                       read.getMaxStalenessMs()}};
 }
 
 Result<ClientRequest> ClientDoor::understand_members(schema::MemberChange::Reader from,

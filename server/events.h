@@ -76,6 +76,7 @@ struct WriteRequest {
 struct ReadRequest {
   kv::Transaction transaction;
   bool serializable = false;
+  std::uint32_t max_staleness_ms = 0;  // of a serializable one; 0: no bound
 };
 struct LeasesRequest {
   LeaseQuestion question;

@@ -203,7 +203,7 @@ class LoopThread::Turn : private LogPort,
     }
     auto& read = std::get<ReadRequest>(request.body);
     if (read.serializable) {
-      replica_.read_serializable(request.id, std::move(read.transaction));
+      replica_.read_serializable(request.id, std::move(read.transaction), read.max_staleness_ms);
     } else {
       replica_.read(request.id, std::move(read.transaction));
     }

@@ -357,8 +357,9 @@ void Replica::keep_room(const std::string& reason) {
 void Replica::read(std::uint64_t request, kv::Transaction transaction) {
   impl_->read(request, std::move(transaction));
 }
-void Replica::read_serializable(std::uint64_t request, kv::Transaction transaction) {
-  impl_->read_serializable(request, std::move(transaction));
+void Replica::read_serializable(std::uint64_t request, kv::Transaction transaction,
+                                std::uint32_t max_staleness_ms) {
+  impl_->read_serializable(request, std::move(transaction), max_staleness_ms);
 }
 void Replica::change_members(std::uint64_t request, const MemberChange& change) {
   impl_->change_members(request, change);

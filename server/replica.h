@@ -91,8 +91,11 @@ class Replica {
              base::SessionId session = {});
   /// Linearizable. Requires: kv::writes(transaction) is false.
   void read(std::uint64_t request, kv::Transaction transaction);
-  /// This member's state as it stands. Requires: kv::writes(transaction) is false.
-  void read_serializable(std::uint64_t request, kv::Transaction transaction);
+  /// This member's state as it stands, if its newest entry was stamped within max_staleness_ms (0:
+  /// whenever) before now, by this member's clock; read() otherwise. Requires:
+  /// kv::writes(transaction) is false.
+  void read_serializable(std::uint64_t request, kv::Transaction transaction,
+                         std::uint32_t max_staleness_ms = 0);
   /// Ends once the change is in force (of kAdd, kPromote: the first step; the rest follows by
   /// itself), with the configuration. Only the leader takes it.
   void change_members(std::uint64_t request, const MemberChange& change);

@@ -27,7 +27,8 @@ class Replica::Impl {
   void change_leases(const std::vector<kv::LeaseChange>& changes);
   void keep_room(const std::string& reason);
   void read(std::uint64_t request, kv::Transaction transaction);
-  void read_serializable(std::uint64_t request, kv::Transaction transaction);
+  void read_serializable(std::uint64_t request, kv::Transaction transaction,
+                         std::uint32_t max_staleness_ms);
   void change_members(std::uint64_t request, const MemberChange& change);
   void move_leader(std::uint64_t request, const std::string& to);
   void pump();

@@ -87,11 +87,17 @@ void Replica::Impl::read(Request request, kv::Transaction transaction) {
   queued_reads_.push_back(request);
 }
 
-void Replica::Impl::read_serializable(Request request, kv::Transaction transaction) {
+void Replica::Impl::read_serializable(Request request, kv::Transaction transaction,
+                                      std::uint32_t max_staleness_ms) {
   CHECK(!kv::writes(transaction), "reads do not write");
   // Rule 4: a member in quarantine serves nothing.
   if (core_.summary().quarantined) {
     return refuse(request, {Code::kQuarantined, core_.status().quarantine_reason});
+  }
+  // Where nobody writes no entry says how late it is, so a round of heartbeats has to.
+  const std::uint64_t closed_ms = position_.time.milliseconds();
+  if (max_staleness_ms != 0 && wall_ms_ > closed_ms + max_staleness_ms) {
+    return read(request, std::move(transaction));
   }
   Pending* pending = take_in(request, Kind::kRead, bytes_of(transaction));
   if (pending == nullptr) return;

@@ -20,6 +20,7 @@ struct Raw {
   std::string timeout = "5s", dial_timeout = "500ms", format = "simple";
   std::string consistency = "l";
   std::string at_time;
+  std::string max_staleness;
   std::optional<std::uint64_t> keep_revisions;
   std::string keep_age;
   std::string value;
@@ -73,6 +74,8 @@ void add_key_verbs(CLI::App& app, Raw& raw, Arguments& to) {
                   "as it was then: 2026-11-30T05:00:00Z, -5m, or milliseconds since 1970");
   get->add_option("--consistency", raw.consistency,
                   "l: linearizable (default); s: what the asked member has, perhaps stale");
+  get->add_option("--max-staleness", raw.max_staleness,
+                  "with --consistency s: at most so old, such as 1s; older: the leader is asked");
   get->callback([&to] { to.verb = Verb::kGet; });
 
   auto* del = app.add_subcommand("del", "delete a key or a range; prints how many there were");
@@ -442,6 +445,12 @@ base::Status convert(const Raw& raw, Arguments& to) {
     return bad("--consistency: \"" + raw.consistency + "\" is not l or s");
   if (raw.consistency == "s")
     to.get.consistency = to.snapshot.consistency = Consistency::kSerializable;
+  if (!raw.max_staleness.empty()) {
+    auto bound = parse_duration_ms(raw.max_staleness);
+    if (!bound.is_ok()) return bad("--max-staleness: " + bound.status().detail());
+    if (raw.consistency != "s") return bad("--max-staleness goes with --consistency s");
+    to.get.max_staleness_ms = bound.value();
+  }
   const auto exclusive = [](bool prefix, bool from_key, const std::string& end) {
     return prefix + from_key + !end.empty() <= 1;
   };

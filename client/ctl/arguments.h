@@ -42,6 +42,7 @@ struct GetArguments {
   std::uint64_t revision = 0;  // 0: now
   std::uint64_t at_ms = 0;     // since 1970; 0: now
   Consistency consistency = Consistency::kLinearizable;
+  std::uint32_t max_staleness_ms = 0;  // of a serializable read; 0: no bound
   bool is_range() const { return prefix || from_key || !end.empty(); }
 };
 struct HistoryArguments {

@@ -107,7 +107,8 @@ int run_get(const Arguments& arguments) {
   transaction.then.push_back(kv::RangeOperation{
       range_of(get.key, get.end, get.prefix, get.from_key), get.limit, get.keys_only,
       get.count_only, base::Revision(get.revision), end_of_millisecond(get.at_ms)});
-  const Outcome outcome = session.value()->read(std::move(transaction), get.consistency);
+  const Outcome outcome =
+      session.value()->read(std::move(transaction), get.consistency, get.max_staleness_ms);
   if (!outcome.status.is_ok()) return fail("get", outcome, format);
   const auto* range = only<kv::RangeResult>(outcome);
   if (range == nullptr) return malformed("get", format);

@@ -29,8 +29,9 @@ Outcome Session::write(kv::Transaction transaction) {
   return outcome;
 }
 
-Outcome Session::read(kv::Transaction transaction, Consistency consistency) {
-  return wait(client_->read(std::move(transaction), consistency));
+Outcome Session::read(kv::Transaction transaction, Consistency consistency,
+                      std::uint32_t max_staleness_ms) {
+  return wait(client_->read(std::move(transaction), consistency, max_staleness_ms));
 }
 
 Outcome Session::resolve(base::SessionId session, std::uint64_t sequence) {

@@ -17,7 +17,8 @@ class Session {
   static base::Result<std::unique_ptr<Session>> open(const Global& global);
 
   Outcome write(kv::Transaction transaction);
-  Outcome read(kv::Transaction transaction, Consistency consistency);
+  Outcome read(kv::Transaction transaction, Consistency consistency,
+               std::uint32_t max_staleness_ms = 0);
   Outcome resolve(base::SessionId session, std::uint64_t sequence);
   Outcome members(MemberChange change);
   Outcome move_leader(std::string to);

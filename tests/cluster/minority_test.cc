@@ -45,6 +45,15 @@ TEST_F(Minority, WithoutALeaderReadsAndWritesAreRefusedEarly) {
   // Only who asks for what that member has, by name, is answered.
   const Ended stale = nodes_.holdfast({"get", "k", "--consistency", "s"});
   EXPECT_TRUE(stale.exit_code == 4 || stale.out == "old\n") << stale.err;
+  const auto bounded = [&](const char* bound) {
+    return nodes_.holdfast({"get", "k", "--consistency", "s", "--max-staleness", bound});
+  };
+  const Ended young = bounded("1h");
+  EXPECT_TRUE(young.exit_code == 4 || young.out == "old\n") << young.err;
+  EXPECT_EQ(young.exit_code, stale.exit_code) << "it was written within the hour";
+  const Ended old = bounded("100ms");
+  EXPECT_EQ(old.exit_code, 4) << "what was written long ago may be old, and nobody can tell";
+  EXPECT_EQ(old.out, "");
 }
 
 TEST_F(Minority, ALeaderAloneLeavesAWriteThatWasSentOpen) {

@@ -55,5 +55,12 @@ TEST(CoordinationArguments, LeasesAreHexAndTimesInSeconds) {
   EXPECT_EQ(parse({"watch", "k", "--filter", "x"}).exit_code, kExitUsage);
 }
 
+TEST(CoordinationArguments, ABoundOfStalenessGoesWithWhatMayBeStale) {
+  const Parsed get = parse({"get", "k", "--consistency", "s", "--max-staleness", "1s"});
+  ASSERT_TRUE(get.arguments.has_value()) << get.text;
+  EXPECT_EQ(get.arguments->get.max_staleness_ms, 1000u);
+  EXPECT_EQ(parse({"get", "k", "--max-staleness", "1s"}).exit_code, kExitUsage);
+}
+
 }  // namespace
 }  // namespace client::ctl
