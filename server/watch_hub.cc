@@ -98,6 +98,12 @@ Status WatchHub::admit() const {
   return Status::ok();
 }
 
+Status WatchHub::admit_stream() const {
+  if (streams_.size() >= kStreams)
+    return {Code::kOverloaded, "this member has too many streams of watches"};
+  return admit();
+}
+
 Result<WatchHub::Watch> WatchHub::understand(schema::WatchRequest::Reader request) const {
   if (Status status = admit(); !status.is_ok()) return status;
   if (watches_ >= kWatches) return Status(Code::kOverloaded, "this member has too many watches");
@@ -119,7 +125,7 @@ Result<WatchHub::Watch> WatchHub::understand(schema::WatchRequest::Reader reques
 }
 
 kj::Promise<void> WatchHub::open(WatchContext context) {
-  if (Status status = admit(); !status.is_ok()) {
+  if (Status status = admit_stream(); !status.is_ok()) {
     answer(status, context.getResults());
     return kj::READY_NOW;
   }
@@ -144,7 +150,8 @@ kj::Promise<void> WatchHub::events(EventsContext context) {
     batch.resume = resume;
     poll->tell(*this, {batch});
   };
-  Result<Watch> watch = understand(params.getWatch());
+  const Status admitted = admit_stream();
+  Result<Watch> watch = admitted.is_ok() ? understand(params.getWatch()) : Result<Watch>(admitted);
   if (!watch.is_ok()) {
     refuse(watch.status(), Revision());
   } else {

@@ -31,6 +31,7 @@ class WatchHub : private kj::TaskSet::ErrorHandler {
   static constexpr std::size_t kBatchBytes = 512 << 10;
   static constexpr std::size_t kRevisionBytes = 3 << 20;  // of one, that a message still holds
   static constexpr std::size_t kWatches = 20'000;
+  static constexpr std::size_t kStreams = 8'000;  // polls among them
   static constexpr std::uint64_t kMarkEveryMs = 500;
   static constexpr std::uint64_t kTailEveryMs = 5;  // while a lot is written, so that it is batched
   static constexpr std::uint64_t kStallMs = 30'000;
@@ -65,6 +66,7 @@ class WatchHub : private kj::TaskSet::ErrorHandler {
   using StreamPtr = std::shared_ptr<Stream>;
 
   base::Status admit() const;
+  base::Status admit_stream() const;
   base::Result<Watch> understand(schema::WatchRequest::Reader request) const;
   void add(const StreamPtr& stream, std::uint64_t id, Watch watch,
            std::function<void(const base::Status&, kv::Revision)> added);

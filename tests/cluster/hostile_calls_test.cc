@@ -230,5 +230,71 @@ TEST_F(HostileCalls, RepliesThatNobodyReadsPinNoMemory) {
   }));
 }
 
+/// Watches and leases of nonsense; receivers that are none, or something else.
+class NonsenseOfWatches {
+ public:
+  explicit NonsenseOfWatches(schema::Holdfast::Client member) : member_(kj::mv(member)) {}
+
+  kj::Promise<void> call() {
+    switch (random_.below(4)) {
+      case 0: {
+        auto request = member_.leasesRequest();
+        auto ids = request.initIds(static_cast<unsigned>(random_.below(1500)));
+        for (unsigned i = 0; i < ids.size(); ++i) ids.set(i, random_.next());
+        request.setRenew(random_.chance(2));
+        request.setDeadlineMs(static_cast<std::uint32_t>(random_.below(50)));
+        return request.send().ignoreResult();
+      }
+      case 1: {
+        auto request = member_.eventsRequest();
+        fill(request.initWatch());
+        request.setWaitMs(static_cast<std::uint32_t>(random_.below(30)));
+        return request.send().ignoreResult();
+      }
+      default: {
+        auto request = member_.watchRequest();
+        if (random_.chance(2)) request.setReceiver(member_.castAs<schema::WatchReceiver>());
+        auto stream = request.send().getStream();
+        auto add = stream.addRequest();
+        add.setWatch(random_.below(3));
+        fill(add.initRequest());
+        auto again = stream.addRequest();
+        again.setWatch(random_.below(3));
+        fill(again.initRequest());
+        auto cancel = stream.cancelRequest();
+        cancel.setWatch(random_.below(3));
+        auto ended = kj::heapArrayBuilder<kj::Promise<void>>(3);
+        ended.add(add.send().ignoreResult().catch_([](kj::Exception&&) {}));
+        ended.add(again.send().ignoreResult().catch_([](kj::Exception&&) {}));
+        ended.add(cancel.send().ignoreResult().catch_([](kj::Exception&&) {}));
+        return kj::joinPromises(ended.finish()).attach(kj::mv(stream));
+      }
+    }
+  }
+
+ private:
+  void fill(schema::WatchRequest::Builder to) {
+    auto range = to.initRange();
+    if (random_.chance(2)) range.initBegin(static_cast<unsigned>(random_.below(6000)));
+    if (random_.chance(2)) range.initEnd(static_cast<unsigned>(random_.below(3)));
+    if (random_.chance(2)) to.setFrom(random_.chance(2) ? random_.next() : random_.below(5));
+    to.setPrevious(random_.chance(2));
+    if (random_.chance(4)) to.setGeneration(random_.next());
+  }
+
+  schema::Holdfast::Client member_;
+  base::Random random_{77};
+};
+
+TEST_F(HostileCalls, WatchesAndLeasesOfNonsenseHarmNobody) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    net::Loop loop;
+    const auto client = connect(loop, nodes_.client_port(i));
+    ASSERT_NE(client, nullptr);
+    NonsenseOfWatches nonsense(client->bootstrap().castAs<schema::Holdfast>());
+    flood(loop, kCalls / 20, [&] { return nonsense.call(); });
+  }
+}
+
 }  // namespace
 }  // namespace cluster
