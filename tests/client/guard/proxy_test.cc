@@ -27,7 +27,10 @@ class Setting : private kj::TaskSet::ErrorHandler {
                           Mark(folder_ + "/mark"), [](const std::string&) {})
                 .value();
   }
-  ~Setting() { std::filesystem::remove_all(folder_); }
+  ~Setting() {
+    proxy = nullptr;  // before its loop
+    std::filesystem::remove_all(folder_);
+  }
 
   struct Stream {
     kj::Own<kj::AsyncIoStream> io;
