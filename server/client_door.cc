@@ -27,26 +27,31 @@ struct ClientDoor::Submission {
   std::size_t open = 0;  // calls without an outcome
 };
 
-/// The capability of one connection: it only knows how much the connection has in flight.
+/// The capability of one connection: it only knows how much the connection has in flight. KJ may
+/// let it go after the door: what was under way is cancelled in a later turn of the loop.
 class ClientDoor::Connection final : public schema::Holdfast::Server {
  public:
-  explicit Connection(ClientDoor& door) : door_(door) { ++door_.counters_.connections; }
-  ~Connection() noexcept { --door_.counters_.connections; }
+  explicit Connection(std::shared_ptr<ClientDoor*> door) : door_of_(std::move(door)) {
+    ++(*door_of_)->counters_.connections;
+  }
+  ~Connection() noexcept {
+    if (*door_of_ != nullptr) --(*door_of_)->counters_.connections;
+  }
 
   kj::Promise<void> submit(SubmitContext context) override {
-    return door_.submit(context, in_flight_);
+    return door().submit(context, in_flight_);
   }
   kj::Promise<void> status(StatusContext context) override {
-    door_.status(context.getResults().initStatus());
+    door().status(context.getResults().initStatus());
     return kj::READY_NOW;
   }
   kj::Promise<void> fault(FaultContext context) override {
-    const Status status = door_.switch_fault(context.getParams());
+    const Status status = door().switch_fault(context.getParams());
     auto results = context.getResults();
     results.setCode(static_cast<std::uint16_t>(status.code()));
     results.setDetail(status.detail());
-    if (door_.view_.config->allow_faults) {
-      const auto faults = door_.view_.faults->list(fault_peers(door_.view_));
+    if (door().view_.config->allow_faults) {
+      const auto faults = door().view_.faults->list(fault_peers(door().view_));
       write_faults(faults, results.initFaults(static_cast<unsigned>(faults.size())));
     }
     return kj::READY_NOW;
@@ -54,24 +59,28 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
   kj::Promise<void> health(HealthContext context) override {
     HealthQuery query;
     query.verbose = true;
-    context.getResults().setJson(health_page(door_.view_, query));
+    context.getResults().setJson(health_page(door().view_, query));
     return kj::READY_NOW;
   }
   kj::Promise<void> traces(TracesContext context) override {
-    context.getResults().setJson(door_.traces_.json());
+    context.getResults().setJson(door().traces_.json());
     return kj::READY_NOW;
   }
   kj::Promise<void> snapshot(SnapshotContext context) override {
-    return door_.exports_.open(context);
+    return door().exports_.open(context);
   }
-  kj::Promise<void> leases(LeasesContext context) override { return door_.leases_.ask(context); }
-  kj::Promise<void> watch(WatchContext context) override { return door_.watches_.open(context); }
+  kj::Promise<void> leases(LeasesContext context) override { return door().leases_.ask(context); }
+  kj::Promise<void> watch(WatchContext context) override { return door().watches_.open(context); }
   kj::Promise<void> events(EventsContext context) override {
-    return door_.watches_.events(context);
+    return door().watches_.events(context);
   }
 
  private:
-  ClientDoor& door_;
+  ClientDoor& door() const {
+    KJ_REQUIRE(*door_of_ != nullptr, "the door is closed");
+    return **door_of_;
+  }
+  const std::shared_ptr<ClientDoor*> door_of_;
   std::shared_ptr<std::size_t> in_flight_ = std::make_shared<std::size_t>(0);
 };
 
@@ -85,11 +94,14 @@ ClientDoor::ClientDoor(ClientDoorOptions options, NodeView view, std::string htt
       exports_(view_, std::move(ports.post)),
       traces_(view_),
       leases_(view_, std::move(ports.send_leases)),
-      watches_(view_, std::move(ports.pull)) {}
-ClientDoor::~ClientDoor() = default;
+      watches_(view_, std::move(ports.pull)),
+      self_(std::make_shared<ClientDoor*>(this)) {}
+ClientDoor::~ClientDoor() {
+  *self_ = nullptr;
+}
 
 schema::Holdfast::Client ClientDoor::connect() {
-  return kj::heap<Connection>(*this);
+  return kj::heap<Connection>(self_);
 }
 
 kj::Promise<void> ClientDoor::submit(Context context, std::shared_ptr<std::size_t> in_flight) {

@@ -51,7 +51,7 @@ class ClientDoor {
              DoorCounters& counters);
   ~ClientDoor();
 
-  /// The bootstrap capability of a new connection. The door outlives it.
+  /// The bootstrap capability of a new connection. It may outlive the door, and is of no use then.
   schema::Holdfast::Client connect();
   void answer(std::vector<ClientAnswer> answers);
   void answer(SnapshotExportDone done) { exports_.done(std::move(done)); }
@@ -88,6 +88,7 @@ class ClientDoor {
   RequestTraces traces_;
   LeaseCalls leases_;
   WatchHub watches_;
+  std::shared_ptr<ClientDoor*> self_;  // of the connections' capabilities
   std::uint64_t next_number_ = 1;
   std::unordered_map<std::uint64_t, std::unique_ptr<Submission>> submissions_;
   std::multimap<std::uint64_t, std::uint64_t> deadlines_;  // milliseconds -> number
