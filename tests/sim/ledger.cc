@@ -83,7 +83,9 @@ void Ledger::run(const raft::Entry& entry) {
   if (!applied) return journal_.violation("committed bytes are no command at " + show(entry));
   const base::Revision before = model_.revision;
   const std::size_t events_before = model_.history.size();
-  const std::map<std::uint64_t, kv::Lease> leases = model_.leases;
+  const bool expires = applied->command && std::holds_alternative<kv::Expire>(*applied->command);
+  std::map<std::uint64_t, kv::Lease> leases;
+  if (expires) leases = model_.leases;
   kv::Reply reply = model_.apply(applied.value());
   check_values(events_before);
   if (!applied->command) return;
@@ -91,7 +93,7 @@ void Ledger::run(const raft::Entry& entry) {
     if (reply.repeated || reply.code == base::Code::kUnknownSession) return;
     outcomes_.try_emplace({write->session, write->sequence},
                           ModelOutcome{std::move(reply), model_.revision > before});
-  } else if (std::holds_alternative<kv::Expire>(*applied->command) && lease_ended_) {
+  } else if (expires && lease_ended_) {
     for (const auto& [id, lease] : leases) {
       if (!model_.leases.contains(id)) lease_ended_(lease.id);
     }
