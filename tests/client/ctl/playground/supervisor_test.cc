@@ -179,6 +179,13 @@ TEST_F(SupervisorTest, KeepsDataWhenAskedTo) {
 TEST_F(SupervisorTest, NoNodeOutlivesASupervisorThatIsKilled) {
   start(kSleeps);
   const ProcessId first = node(0).process, second = node(1).process;
+  // On a busy machine it may not have come to asking for its end with its parent's yet.
+  const auto runs_its_program = [](const ProcessId& process) {
+    std::ifstream comm("/proc/" + std::to_string(process.pid) + "/comm");
+    std::string name;
+    return std::getline(comm, name) && name == "sleep";
+  };
+  ASSERT_TRUE(until([&] { return runs_its_program(first) && runs_its_program(second); }));
   ASSERT_TRUE(ask("pause n2").is_ok()) << "not even one that is stopped";
   ASSERT_TRUE(send_signal(supervisor_, SIGKILL));
   EXPECT_TRUE(until([&] { return !is_alive(first) && !is_alive(second); }));
