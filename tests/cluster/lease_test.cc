@@ -28,7 +28,8 @@ class Keeper {
         }) {}
 
   /// Each of them takes a key with it. `keep`: it is renewed from then on.
-  void grant(std::size_t count, std::uint64_t ttl_ms, bool keep = true) {
+  void grant(std::size_t count, std::uint64_t ttl_ms, bool keep = true,
+             client::LeaseKeeper::Healthy healthy = nullptr) {
     for (std::size_t granted = 0; granted < count; granted += 100) {
       kv::Transaction transaction;
       for (int i = 0; i < 100; ++i)
@@ -39,7 +40,7 @@ class Keeper {
       kv::Transaction keys;
       for (const auto& result : outcome.result.results) {
         const LeaseId lease = std::get<kv::GrantResult>(result).lease;
-        if (keep) keeper_.keep(lease, ttl_ms, asked_ms);
+        if (keep) keeper_.keep(lease, ttl_ms, asked_ms, healthy);
         leases_.push_back(lease);
         keys.then.push_back(
             kv::PutOperation{"lease/" + base::to_hex(lease.value), "v", false, lease});
@@ -47,6 +48,16 @@ class Keeper {
       ASSERT_TRUE(wait(client_->write(keys)).status.is_ok());
     }
   }
+  /// One that whatever this client writes renews; its key counts like the others.
+  void grant_of_session(std::uint64_t ttl_ms) {
+    const client::Outcome outcome = wait(client_->grant(ttl_ms, true));
+    ASSERT_TRUE(outcome.status.is_ok()) << outcome.status.to_string();
+    const LeaseId lease = std::get<kv::GrantResult>(outcome.result.results.at(0)).lease;
+    kv::Transaction key;
+    key.then.push_back(kv::PutOperation{"lease/of-session", "v", false, lease});
+    ASSERT_TRUE(wait(client_->write(key)).status.is_ok());
+  }
+  bool put() { return wait(client_->put("traffic", "v")).status.is_ok(); }
   void run_for(std::uint64_t ms) {
     (void)loop_.wait(loop_.timer().afterDelay(ms * kj::MILLISECONDS), ms + 1000);
   }
@@ -161,6 +172,34 @@ TEST(Lease, ANewLeaderKeepsWhatIsRenewedAndEndsTheRest) {
     nodes.start(*leader);
     ASSERT_TRUE(nodes.wait_ready());
   }
+}
+
+TEST(Lease, WhatItsSessionWritesRenewsOneThatAskedForIt) {
+  Nodes nodes(3);
+  ASSERT_TRUE(nodes.wait_ready());
+  Keeper keeper(nodes);
+  keeper.grant_of_session(1500);
+  for (int i = 0; i < 10; ++i) {
+    keeper.run_for(400);
+    ASSERT_TRUE(keeper.put());
+  }
+  EXPECT_EQ(keeper.keys(), 1u) << "it ended although its session wrote";
+  keeper.run_for(1500 + 2000 * time_scale());
+  EXPECT_EQ(keeper.keys(), 0u) << "reads do not renew it";
+}
+
+TEST(Lease, AnApplicationThatIsNotWellLosesIts) {
+  Nodes nodes(3);
+  ASSERT_TRUE(nodes.wait_ready());
+  bool well = true;
+  Keeper keeper(nodes);
+  keeper.grant(100, 1500, true, [&well] { return well; });
+  keeper.run_for(3000);
+  EXPECT_TRUE(keeper.lost().empty());
+  well = false;
+  keeper.run_for(1500 + 2000 * time_scale());
+  EXPECT_EQ(keeper.lost().size(), 100u);
+  EXPECT_EQ(keeper.keys(), 0u) << "the loop lives and renewed them all the same";
 }
 
 }  // namespace

@@ -13,7 +13,9 @@
 #include <set>
 
 #include "client/client.h"
+#include "net/connection.h"
 #include "net/loop.h"
+#include "schema/client.capnp.h"
 #include "tests/cluster/nodes.h"
 
 namespace cluster {
@@ -205,6 +207,40 @@ TEST(Watch, MissesNothingWhileMembersDieAndComeBack) {
     EXPECT_EQ(witnesses[i]->revisions(), witnesses[0]->revisions());
   }
   EXPECT_GT(resumed, 6u) << "nobody was torn away from a member";
+}
+
+TEST(Watch, WhoCannotBeCalledAsks) {
+  Nodes nodes(3);
+  ASSERT_TRUE(nodes.wait_ready());
+  for (const char* value : {"1", "2"}) ASSERT_EQ(nodes.holdfast({"put", "k", value}).exit_code, 0);
+  net::Loop loop;
+  std::unique_ptr<net::RpcClient> rpc;
+  (void)loop.wait(net::dial(loop, {"127.0.0.1", nodes.client_port(0)}, 5000).then([&](auto&& s) {
+    rpc = net::RpcClient::make(loop, std::move(s), {});
+  }),
+                  10'000);
+  ASSERT_NE(rpc, nullptr);
+  auto member = rpc->bootstrap().castAs<schema::Holdfast>();
+  std::uint64_t told = 0, events = 0;
+  // The member may be behind, so the first answers may hold one each.
+  for (int i = 0; i < 3; ++i) {
+    auto request = member.eventsRequest();
+    auto watch = request.initWatch();
+    watch.initRange().setBegin(kj::StringPtr("k").asBytes());
+    watch.setFrom(told + 1);
+    request.setWaitMs(500);
+    ASSERT_TRUE(loop.wait(request.send().then([&](auto&& reply) {
+      const auto batch = reply.getBatch();
+      EXPECT_EQ(batch.getCode(), 0u);
+      EXPECT_EQ(batch.getPrevious(), told);
+      told = batch.getRevision();
+      for (auto each : batch.getEvents())
+        EXPECT_EQ(each.getEvent().getItem().getVersion(), ++events);
+    }),
+                          10'000));
+  }
+  EXPECT_EQ(told, 2u);
+  EXPECT_EQ(events, 2u) << "each once; and the last answer has none, after its time";
 }
 
 std::uint64_t resident_kb(pid_t pid) {
