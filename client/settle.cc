@@ -10,10 +10,6 @@ namespace {
 constexpr std::uint64_t kNextHopMs = 0;
 constexpr std::uint32_t kFreeHops = 2;  // hints followed at once; later ones with a pause
 
-std::string text(capnp::Text::Reader from) {
-  return std::string(from.begin(), from.size());
-}
-
 /// Codes that say: not here, or not now, and nothing was done.
 bool says_not_leading(base::Code code) {
   switch (code) {

@@ -3,11 +3,12 @@
 #include "schema/codec.h"
 
 namespace client {
-namespace {
 
 std::string text(capnp::Text::Reader from) {
   return std::string(from.begin(), from.size());
 }
+
+namespace {
 
 PeerStatus peer_from_wire(schema::PeerStatus::Reader from) {
   PeerStatus peer;

@@ -6,6 +6,7 @@
 
 namespace client {
 
+std::string text(capnp::Text::Reader from);
 Header from_wire(schema::Header::Reader from);
 MemberStatus from_wire(schema::MemberStatus::Reader from);
 std::vector<Fault> from_wire(capnp::List<schema::Fault>::Reader from);

@@ -21,6 +21,11 @@ if(HOLDFAST_SANITIZE)
   endif()
 endif()
 
+# A file's own names stand beside those of its neighbours then; GCC takes them for a header's.
+if(CMAKE_UNITY_BUILD)
+  add_compile_options(-Wno-subobject-linkage)
+endif()
+
 find_program(HOLDFAST_CCACHE ccache)
 if(HOLDFAST_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${HOLDFAST_CCACHE})

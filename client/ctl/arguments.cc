@@ -5,6 +5,7 @@
 #include <ctime>
 #include <string_view>
 
+#include "client/ctl/bad_argument.h"
 #include "client/ctl/duration.h"
 #include "client/ctl/escape.h"
 #include "net/connection.h"
@@ -366,10 +367,6 @@ base::Status unescape_all(Arguments& to) {
     *text = std::move(bytes).value();
   }
   return {};
-}
-
-base::Status bad(const std::string& why) {
-  return {base::Code::kInvalidArgument, why};
 }
 
 base::Status convert_fault(const Raw& raw, FaultChange& to) {

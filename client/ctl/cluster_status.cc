@@ -236,7 +236,7 @@ std::string json_of(const ClusterStatus& cluster) {
   const ordered_json json = {{"summary", summary_of(cluster)}, {"leader", cluster.leader},
                              {"healthy", cluster.healthy()},   {"tolerates", cluster.tolerates()},
                              {"size", cluster.size},           {"members", members}};
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_line(json);
 }
 
 std::string simple_of(const ClusterStatus& cluster) {

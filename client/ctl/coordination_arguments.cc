@@ -3,14 +3,11 @@
 #include <CLI/CLI.hpp>
 
 #include "client/ctl/arguments.h"
+#include "client/ctl/bad_argument.h"
 #include "client/ctl/duration.h"
 
 namespace client::ctl {
 namespace {
-
-base::Status bad(const std::string& why) {
-  return {base::Code::kInvalidArgument, why};
-}
 
 base::Result<kv::Fence> parse_fence(const std::string& text) {
   const std::size_t at = text.rfind(':');

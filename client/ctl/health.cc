@@ -118,10 +118,6 @@ ordered_json documents_of(const std::vector<HealthAnswer>& answers, const std::s
   return json;
 }
 
-std::string dump(const ordered_json& json) {
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
 }  // namespace
 
 namespace {
@@ -226,7 +222,7 @@ int run_health(const Arguments& arguments) {
     return print(stderr, "holdfast: health: no member is named \"" + only + "\"\n", kExitUsage);
   }
   const std::string text = arguments.global.format == Format::kJson
-                               ? dump(documents_of(answers, only))
+                               ? json_line(documents_of(answers, only))
                                : simple_health(answers, only);
   return print(stdout, text, exit_code(answers, only));
 }
@@ -237,7 +233,7 @@ int run_matrix(const Arguments& arguments) {
   if (arguments.global.format == Format::kJson) {
     ordered_json rows = ordered_json::array();
     for (auto& [observer, row] : newest_rows(answers)) rows.push_back(std::move(row));
-    return print(stdout, dump(rows), nobody ? kExitUnavailable : kExitOk);
+    return print(stdout, json_line(rows), nobody ? kExitUnavailable : kExitOk);
   }
   const std::string text = nobody ? simple_health(answers, "") : simple_matrix(answers);
   return print(stdout, text, nobody ? kExitUnavailable : kExitOk);
@@ -250,7 +246,7 @@ int run_why(const Arguments& arguments) {
   }
   const auto story = story_of(answers);
   const bool json = arguments.global.format == Format::kJson;
-  std::string text = json ? dump(json_of(story)) : simple_why(story);
+  std::string text = json ? json_line(json_of(story)) : simple_why(story);
   for (const HealthAnswer& answer : answers) {
     if (answered(answer) || json) continue;
     text += "not asked: " + answer.endpoint + ": " + answer.error + "\n";

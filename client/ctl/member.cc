@@ -93,7 +93,7 @@ std::string json_members(const std::vector<Member>& members) {
                     {"client_address", each.client_address}});
   }
   const ordered_json json = {{"members", list}};
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_line(json);
 }
 
 int run_member(const Arguments& arguments) {

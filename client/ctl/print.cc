@@ -89,11 +89,6 @@ T only_result(const Outcome& outcome) {
   return result == nullptr ? T{} : *result;
 }
 
-/// Bytes are UTF-8 only by chance: what is not is replaced, since JSON cannot hold it.
-std::string dump(const ordered_json& json) {
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
 std::string line(const std::string& bytes, bool hex) {
   return (hex ? escape(bytes) : bytes) + "\n";
 }
@@ -106,33 +101,37 @@ const char* advice(base::Applied applied, bool retryable) {
 
 }  // namespace
 
+std::string json_line(const ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 std::string json_of_get(const Outcome& outcome) {
   ordered_json json = {{"header", header_json(outcome.header)}};
   json.update(range_json(only_result<kv::RangeResult>(outcome)));
-  return dump(json);
+  return json_line(json);
 }
 
 std::string json_of_put(const Outcome& outcome) {
   ordered_json json = {{"header", header_json(outcome.header)},
                        {"revision", outcome.result.revision.value}};
   if (outcome.repeated) json["repeated"] = true;
-  return dump(json);
+  return json_line(json);
 }
 
 std::string json_of_del(const Outcome& outcome) {
-  return dump({{"header", header_json(outcome.header)},
-               {"deleted", only_result<kv::DeleteResult>(outcome).deleted},
-               {"revision", outcome.result.revision.value}});
+  return json_line({{"header", header_json(outcome.header)},
+                    {"deleted", only_result<kv::DeleteResult>(outcome).deleted},
+                    {"revision", outcome.result.revision.value}});
 }
 
 std::string json_of_txn(const Outcome& outcome) {
   ordered_json responses = ordered_json::array();
   for (const auto& result : outcome.result.results)
     responses.push_back(std::visit(ResultJson{}, result));
-  return dump({{"header", header_json(outcome.header)},
-               {"succeeded", outcome.result.succeeded},
-               {"revision", outcome.result.revision.value},
-               {"responses", responses}});
+  return json_line({{"header", header_json(outcome.header)},
+                    {"succeeded", outcome.result.succeeded},
+                    {"revision", outcome.result.revision.value},
+                    {"responses", responses}});
 }
 
 std::string simple_get(const kv::RangeResult& range, const GetArguments& how, bool hex) {
@@ -165,13 +164,13 @@ std::string simple_txn(const Outcome& outcome, bool hex) {
 std::string json_of_resolve(const char* became, const Outcome& outcome) {
   ordered_json json = {{"header", header_json(outcome.header)}, {"outcome", became}};
   if (outcome.status.is_ok()) json["revision"] = outcome.result.revision.value;
-  return dump(json);
+  return json_line(json);
 }
 
 std::string json_of_history(const Outcome& outcome) {
   ordered_json json = {{"header", header_json(outcome.header)}};
   json.update(history_json(only_result<kv::HistoryResult>(outcome)));
-  return dump(json);
+  return json_line(json);
 }
 
 std::string json_of_watch(const WatchBatch& batch) {
@@ -182,10 +181,10 @@ std::string json_of_watch(const WatchBatch& batch) {
     events.push_back({{"type", each.event.deleted ? "DELETE" : "PUT"}, {"kv", kv}});
     if (each.previous) events.back()["prev_kv"] = key_value_json(*each.previous);
   }
-  return dump({{"header", header_json(batch.header)},
-               {"previous_revision", batch.previous.value},
-               {"revision", batch.revision.value},
-               {"events", events}});
+  return json_line({{"header", header_json(batch.header)},
+                    {"previous_revision", batch.previous.value},
+                    {"revision", batch.revision.value},
+                    {"events", events}});
 }
 
 std::string simple_watch(const WatchEvent& event, bool hex) {
@@ -221,14 +220,14 @@ std::string failure(const std::string& what, const base::Status& status, Format 
   const base::CodeTraits& traits = base::traits(status.code());
   if (format == Format::kJson) {
     const char* applied = traits.applied == base::Applied::kUnknown ? "unknown" : "no";
-    return dump({{"error",
-                  {{"command", what},
-                   {"code", traits.name},
-                   {"text", traits.text},
-                   {"detail", status.detail()},
-                   {"applied", applied},
-                   {"retryable", traits.retryable},
-                   {"exit_code", traits.exit_code}}}});
+    return json_line({{"error",
+                       {{"command", what},
+                        {"code", traits.name},
+                        {"text", traits.text},
+                        {"detail", status.detail()},
+                        {"applied", applied},
+                        {"retryable", traits.retryable},
+                        {"exit_code", traits.exit_code}}}});
   }
   std::string text = "holdfast: " + what + ": " + status.to_string() + "\n";
   const char* then = advice(traits.applied, traits.retryable);

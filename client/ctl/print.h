@@ -4,6 +4,7 @@
 // bits), counters as numbers (they stay below 2^53).
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,9 @@
 #include "client/watch.h"
 
 namespace client::ctl {
+
+/// Bytes are UTF-8 only by chance: what is not is replaced, since JSON cannot hold it.
+std::string json_line(const nlohmann::ordered_json& json);
 
 std::string json_of_get(const Outcome& outcome);
 std::string json_of_put(const Outcome& outcome);

@@ -8,16 +8,11 @@
 #include <filesystem>
 #include <system_error>
 
+#include "client/ctl/bad_argument.h"
 #include "client/ctl/commands.h"
 
 namespace client::ctl {
-namespace {
-
-base::Status bad(const std::string& why) {
-  return {base::Code::kInvalidArgument, why};
-}
-
-}  // namespace
+namespace {}  // namespace
 
 base::Result<std::string> find_server_program() {
   if (const char* given = std::getenv("HOLDFASTD"); given != nullptr && *given != '\0') {

@@ -15,6 +15,7 @@
 
 #include "client/client.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/print.h"
 
 namespace client::ctl {
 namespace {
@@ -112,7 +113,7 @@ std::string json_saved(const Saved& saved, const std::string& path) {
                                        {"revision", saved.header.revision.value},
                                        {"index", saved.header.applied.value},
                                        {"bytes", saved.bytes}};
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_line(json);
 }
 
 }  // namespace

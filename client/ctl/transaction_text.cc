@@ -6,14 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "client/ctl/bad_argument.h"
 #include "client/ctl/escape.h"
 
 namespace client::ctl {
 namespace {
-
-base::Status bad(const std::string& why) {
-  return {base::Code::kInvalidArgument, why};
-}
 
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r";

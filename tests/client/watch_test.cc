@@ -25,9 +25,9 @@ struct Told {
 using Script = std::vector<Told>;
 
 /// A member that serves watches by scripts, one a connection.
-class FakeMember {
+class WatchedMember {
  public:
-  FakeMember(net::Loop& loop, std::deque<Script> scripts)
+  WatchedMember(net::Loop& loop, std::deque<Script> scripts)
       : loop_(loop), scripts_(std::move(scripts)) {
     listener_ = net::Listener::listen(loop, {"127.0.0.1", 0}, 100,
                                       [this](std::shared_ptr<net::Socket> socket) {
@@ -43,7 +43,7 @@ class FakeMember {
  private:
   class Stream final : public schema::WatchStream::Server {
    public:
-    Stream(FakeMember& member, schema::WatchReceiver::Client receiver)
+    Stream(WatchedMember& member, schema::WatchReceiver::Client receiver)
         : member_(member), receiver_(kj::mv(receiver)) {}
     kj::Promise<void> add(AddContext context) override {
       const auto params = context.getParams();
@@ -88,19 +88,19 @@ class FakeMember {
       Script script;
     };
 
-    FakeMember& member_;
+    WatchedMember& member_;
     schema::WatchReceiver::Client receiver_;
   };
   class Member final : public schema::Holdfast::Server {
    public:
-    explicit Member(FakeMember& member) : member_(member) {}
+    explicit Member(WatchedMember& member) : member_(member) {}
     kj::Promise<void> watch(WatchContext context) override {
       context.getResults().setStream(kj::heap<Stream>(member_, context.getParams().getReceiver()));
       return kj::READY_NOW;
     }
 
    private:
-    FakeMember& member_;
+    WatchedMember& member_;
   };
 
   net::Loop& loop_;
@@ -112,8 +112,8 @@ class FakeMember {
 class Setting {
  public:
   explicit Setting(std::deque<Script> first, std::deque<Script> second = {}) {
-    members.push_back(std::make_unique<FakeMember>(loop, std::move(first)));
-    members.push_back(std::make_unique<FakeMember>(loop, std::move(second)));
+    members.push_back(std::make_unique<WatchedMember>(loop, std::move(first)));
+    members.push_back(std::make_unique<WatchedMember>(loop, std::move(second)));
     Options options;
     options.endpoints = {members[0]->endpoint(), members[1]->endpoint()};
     options.silence_ms = 100;
@@ -142,7 +142,7 @@ class Setting {
   }
 
   net::Loop loop;
-  std::vector<std::unique_ptr<FakeMember>> members;
+  std::vector<std::unique_ptr<WatchedMember>> members;
   std::vector<std::uint64_t> revisions;
   base::Code ended = base::Code::kOk;
   std::uint64_t resume = 0;

@@ -137,9 +137,9 @@ class Damage : public testing::Test {
 
   void expect_that_people_are_told() {
     const Ended told = nodes_.holdfast({"status", "-w", "json"});
-    const auto json = nlohmann::json::parse(told.out, nullptr, false);
-    ASSERT_FALSE(json.is_discarded()) << told.out << told.err;
-    for (const auto& member : json["members"]) {
+    const auto document = nlohmann::json::parse(told.out, nullptr, false);
+    ASSERT_FALSE(document.is_discarded()) << told.out << told.err;
+    for (const auto& member : document["members"]) {
       if (member["name"] == nodes_.name(other())) continue;  // it is down
       const bool damaged = member["name"] == nodes_.name(victim_);
       EXPECT_EQ(member["quarantined"].get<bool>(), damaged) << told.out;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kPollMs = 20;
 
-sockaddr_in local(std::uint16_t port) {
+sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
@@ -26,7 +26,7 @@ sockaddr_in local(std::uint16_t port) {
 
 int dial(std::uint16_t port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_in address = local(port);
+  const sockaddr_in address = loopback(port);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
   ::close(fd);
   return -1;
@@ -118,7 +118,7 @@ class LinkProxy::Run {
 LinkProxy::LinkProxy(std::uint16_t target_port, Limit limit)
     : target_port_(target_port), limit_(std::move(limit)) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = local(0);
+  sockaddr_in address = loopback(0);
   socklen_t size = sizeof address;
   const bool listens = ::bind(listener_, reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
                        ::listen(listener_, 64) == 0 &&

@@ -169,10 +169,10 @@ TEST_F(Recovery, IsWrittenDownAndKeepsTheOldDirectory) {
   for (std::uint64_t generation = 1; generation <= 2; ++generation) {
     const Ended recovered = recover_with_consent(0);
     ASSERT_EQ(recovered.exit_code, 0) << recovered.err;
-    const auto json = nlohmann::json::parse(recovered.out, nullptr, false);
-    EXPECT_EQ(json["generation"], generation);
-    EXPECT_GT(json["index"], json["last_index"]);
-    EXPECT_TRUE(fs::exists(json["old_directory"].get<std::string>() + "/member/IDENTITY"));
+    const auto document = nlohmann::json::parse(recovered.out, nullptr, false);
+    EXPECT_EQ(document["generation"], generation);
+    EXPECT_GT(document["index"], document["last_index"]);
+    EXPECT_TRUE(fs::exists(document["old_directory"].get<std::string>() + "/member/IDENTITY"));
     for (const char* words :
          {"warn", "recovered from the loss of a quorum", "the others burnt", "above index"})
       EXPECT_NE(recovered.err.find(words), std::string::npos) << words << recovered.err;

@@ -22,9 +22,9 @@ namespace {
 
 using base::MemberId;
 
-constexpr base::ClusterId kCluster(77);
+constexpr base::ClusterId kLinkedCluster(77);
 
-struct Member {
+struct Linked {
   std::vector<raft::Message> received;
   std::vector<std::string> events;
   std::vector<std::pair<MemberId, std::string>> rows;
@@ -54,9 +54,9 @@ class LinksTest : public testing::Test {
     }
     return out;
   }
-  Member& start(std::uint64_t id, base::ClusterId cluster = kCluster) {
-    auto member = std::make_unique<Member>();
-    Member* raw = member.get();
+  Linked& start(std::uint64_t id, base::ClusterId cluster = kLinkedCluster) {
+    auto member = std::make_unique<Linked>();
+    Linked* raw = member.get();
     auto links = Links::start(
         loop_, options(id, cluster),
         {.message = [raw](raft::Message message) { raw->received.push_back(std::move(message)); },
@@ -88,7 +88,7 @@ class LinksTest : public testing::Test {
     body.entries.push_back(entry);
     return body;
   }
-  static bool has(const Member& member, const std::string& event) {
+  static bool has(const Linked& member, const std::string& event) {
     for (const auto& each : member.events) {
       if (each == event) return true;
     }
@@ -97,14 +97,14 @@ class LinksTest : public testing::Test {
 
   Loop loop_;
   std::map<MemberId, std::uint16_t> ports_;
-  std::map<std::uint64_t, std::unique_ptr<Member>> members_;
+  std::map<std::uint64_t, std::unique_ptr<Linked>> members_;
   std::size_t queue_bytes_ = 16 << 20;
   std::uint32_t silent_ms_ = 2000;
 };
 
 TEST_F(LinksTest, MessagesOfBothLanesArrive) {
-  Member& a = start(1);
-  Member& b = start(2);
+  Linked& a = start(1);
+  Linked& b = start(2);
   ASSERT_TRUE(run_until(loop_, [&] { return has(a, "up 2") && has(b, "up 1"); }));
   // The bulk connection is dialled at the same time, and may stand a moment later.
   ASSERT_TRUE(run_until(loop_, [&] {
@@ -126,8 +126,8 @@ TEST_F(LinksTest, MessagesOfBothLanesArrive) {
 }
 
 TEST_F(LinksTest, RowsArriveAsTheyWere) {
-  Member& a = start(1);
-  Member& b = start(2);
+  Linked& a = start(1);
+  Linked& b = start(2);
   ASSERT_TRUE(run_until(loop_, [&] { return has(a, "up 2") && has(b, "up 1"); }));
   const std::string rows("any\0bytes", 9);
   a.links->send_rows(MemberId(2), rows);
@@ -139,8 +139,8 @@ TEST_F(LinksTest, RowsArriveAsTheyWere) {
 }
 
 TEST_F(LinksTest, RowsOfAnotherClusterAreRefusedAndCounted) {
-  Member& a = start(1);
-  Member& b = start(2, base::ClusterId(78));
+  Linked& a = start(1);
+  Linked& b = start(2, base::ClusterId(78));
   ASSERT_TRUE(run_until(loop_, [&] { return has(b, "up 1"); }));
   b.links->send_rows(MemberId(1), "rows");
   ASSERT_TRUE(run_until(loop_, [&] { return a.links->counters(MemberId(2)).refused == 1; }));
@@ -148,7 +148,7 @@ TEST_F(LinksTest, RowsOfAnotherClusterAreRefusedAndCounted) {
 }
 
 TEST_F(LinksTest, ALostPeerIsToldOnceAndComesBack) {
-  Member& a = start(1);
+  Linked& a = start(1);
   start(2);
   ASSERT_TRUE(run_until(loop_, [&] { return has(a, "up 2"); }));
   members_.erase(2);
@@ -159,8 +159,8 @@ TEST_F(LinksTest, ALostPeerIsToldOnceAndComesBack) {
 }
 
 TEST_F(LinksTest, AnotherClustersMessagesAreRefusedAndCounted) {
-  Member& a = start(1);
-  Member& b = start(2, base::ClusterId(78));
+  Linked& a = start(1);
+  Linked& b = start(2, base::ClusterId(78));
   ASSERT_TRUE(run_until(loop_, [&] { return has(b, "up 1"); }));
   b.links->send(message(2, 1, raft::Heartbeat{}));
   ASSERT_TRUE(run_until(loop_, [&] { return a.links->counters(MemberId(2)).refused == 1; }));
@@ -170,13 +170,13 @@ TEST_F(LinksTest, AnotherClustersMessagesAreRefusedAndCounted) {
 }
 
 TEST_F(LinksTest, ADamagedEnvelopeIsRefusedAndCounted) {
-  Member& a = start(1);
+  Linked& a = start(1);
   auto client = connect(loop_, {"127.0.0.1", a.links->port()});
   auto peer = client->bootstrap().castAs<schema::Peer>();
   const auto send = [&](bool damaged) {
     auto request = peer.deliverRequest();
     auto envelope = request.initEnvelope();
-    encode(message(2, 1, append(100)), kCluster, envelope);
+    encode(message(2, 1, append(100)), kLinkedCluster, envelope);
     if (damaged) envelope.getBody()[150] ^= 1;
     return loop_.wait(request.send().ignoreResult(), kPatienceMs);
   };
@@ -210,7 +210,7 @@ TEST_F(LinksTest, ADeafPeerIsNotUpAndPinsNoMoreThanTheBound) {
   queue_bytes_ = 256 * 1024;
   silent_ms_ = 300;
   DeafListener deaf(loop_, ports_[MemberId(2)]);
-  Member& a = start(1);
+  Linked& a = start(1);
   const auto counters = [&] { return a.links->counters(MemberId(2)); };
   const auto send = [&] { a.links->send(message(1, 2, append(16 * 1024))); };
   ASSERT_TRUE(run_until(loop_, [&] {
@@ -227,7 +227,7 @@ TEST_F(LinksTest, ADeafPeerIsNotUpAndPinsNoMoreThanTheBound) {
 TEST_F(LinksTest, APeerThatDropsConnectionsIsNotDialledWithoutPause) {
   DeafListener drops(loop_, ports_[MemberId(2)], true);
   const auto begin = std::chrono::steady_clock::now();
-  Member& a = start(1);
+  Linked& a = start(1);
   ASSERT_TRUE(run_until(loop_, [&] { return drops.accepted() >= 4; }));
   loop_.wait(kj::NEVER_DONE, 1000);
   const std::chrono::duration<double> took_s = std::chrono::steady_clock::now() - begin;
@@ -240,7 +240,7 @@ TEST_F(LinksTest, APeerThatDropsConnectionsIsNotDialledWithoutPause) {
 TEST_F(LinksTest, OnlySilenceWithSomethingUnderWayEndsALink) {
   silent_ms_ = 300;
   auto peer = std::make_unique<EchoServer>(loop_, ConnectionLimits{}, 100, ports_[MemberId(2)]);
-  Member& a = start(1);
+  Linked& a = start(1);
   ASSERT_TRUE(run_until(loop_, [&] { return has(a, "up 2"); }));
   loop_.wait(kj::NEVER_DONE, 700);
   EXPECT_EQ(a.events, (std::vector<std::string>{"up 2"})) << "nothing was under way";
@@ -253,8 +253,8 @@ TEST_F(LinksTest, OnlySilenceWithSomethingUnderWayEndsALink) {
 
 TEST_F(LinksTest, ALoopThatSleptBlamesNobody) {
   silent_ms_ = 300;
-  Member& a = start(1);
-  Member& b = start(2);
+  Linked& a = start(1);
+  Linked& b = start(2);
   ASSERT_TRUE(run_until(loop_, [&] { return has(a, "up 2"); }));
   a.links->send(message(1, 2, raft::Heartbeat{}));
   std::this_thread::sleep_for(std::chrono::milliseconds(700));  // as a paused process does
@@ -268,7 +268,7 @@ TEST_F(LinksTest, CallsThatFailAreNoLongerUnderWay) {
   silent_ms_ = 60000;  // no new connection that would start from nothing
   EchoServer peer(loop_, ConnectionLimits{}, 100, ports_[MemberId(2)]);
   peer.counts->fail = true;
-  Member& a = start(1);
+  Linked& a = start(1);
   for (std::uint64_t i = 1; i <= 40; ++i) {
     ASSERT_TRUE(run_until(loop_, [&] {
       if (peer.counts->delivered >= i) return true;
@@ -282,8 +282,8 @@ TEST_F(LinksTest, CallsThatFailAreNoLongerUnderWay) {
 
 TEST_F(LinksTest, AMemberMayGoWithMessagesUnderWay) {
   for (int round = 0; round < 6; ++round) {
-    Member& a = start(1);
-    Member& b = start(2);
+    Linked& a = start(1);
+    Linked& b = start(2);
     ASSERT_TRUE(run_until(loop_, [&] { return has(a, "up 2") && has(b, "up 1"); }));
     for (int i = 0; i < 20; ++i) {
       a.links->send(message(1, 2, append(10'000)));
@@ -363,7 +363,7 @@ class ThreadMember {
 TEST_F(LinksTest, ThreeLoopsLoseOneAndFindItAgain) {
   std::map<std::uint64_t, std::unique_ptr<ThreadMember>> members;
   for (std::uint64_t id = 1; id <= 3; ++id) {
-    members[id] = std::make_unique<ThreadMember>(options(id, kCluster));
+    members[id] = std::make_unique<ThreadMember>(options(id, kLinkedCluster));
   }
   for (auto& [id, member] : members) {
     ASSERT_TRUE(member->await([&] {
@@ -381,7 +381,7 @@ TEST_F(LinksTest, ThreeLoopsLoseOneAndFindItAgain) {
     ASSERT_TRUE(first.await([&] { return first.downs(3) == round; }));
     ASSERT_TRUE(second.await([&] { return second.downs(3) == round; }));
     quickest = std::min(quickest, std::chrono::steady_clock::now() - begin);
-    members[3] = std::make_unique<ThreadMember>(options(3, kCluster));
+    members[3] = std::make_unique<ThreadMember>(options(3, kLinkedCluster));
     // Who had not found it again could not lose it in the next round.
     ASSERT_TRUE(first.await([&] { return first.ups(3) == round + 1; }));
     ASSERT_TRUE(second.await([&] { return second.ups(3) == round + 1; }));

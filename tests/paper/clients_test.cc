@@ -7,13 +7,6 @@
 namespace raft::paper {
 namespace {
 
-void lead_and_commit(OneMember& member) {
-  member.lead();
-  member.acknowledge(2, member.status().last.value);
-  ASSERT_EQ(member.status().commit, member.status().last);
-  member.take_sent();
-}
-
 /// A leader begins its term with an entry that changes nothing, to learn what is committed.
 TEST(Clients, ATermBeginsWithAnEmptyEntry) {
   OneMember member({.log = {1}});
@@ -39,7 +32,7 @@ TEST(Clients, NoReadBeforeAnOwnCommit) {
 /// A read waits for heartbeats to a majority that left after it came.
 TEST(Clients, AReadAsksAMajorityFirst) {
   OneMember member({.log = {1}});
-  lead_and_commit(member);
+  member.lead_and_commit();
   member.step(ReadBarrier{{7}});
   EXPECT_TRUE(member.reads().empty());
   ASSERT_FALSE(member.sent<Heartbeat>(2).empty()) << "the round begins at once";
@@ -51,7 +44,7 @@ TEST(Clients, AReadAsksAMajorityFirst) {
 /// An answer to a heartbeat from before the read says nothing of it.
 TEST(Clients, AnAnswerToAnEarlierHeartbeatDoesNotCount) {
   OneMember member({.log = {1}});
-  lead_and_commit(member);
+  member.lead_and_commit();
   member.tick(5);
   const RoundToken before = member.sent<Heartbeat>(2).back().round;
   member.step(ReadBarrier{{7}});
@@ -64,7 +57,7 @@ TEST(Clients, AnAnswerToAnEarlierHeartbeatDoesNotCount) {
 /// A read that comes while a round is out waits for the next one (DESIGN section 6, rule 7).
 TEST(Clients, AReadJoinsNoRoundThatIsOut) {
   OneMember member({.log = {1}});
-  lead_and_commit(member);
+  member.lead_and_commit();
   member.step(ReadBarrier{{7}});
   const RoundToken first = member.sent<Heartbeat>(2).back().round;
   member.step(ReadBarrier{{8}});
@@ -81,7 +74,7 @@ TEST(Clients, AReadJoinsNoRoundThatIsOut) {
 /// The read index is the commit index when the read came, and what comes later does not hold it up.
 TEST(Clients, TheReadIndexIsTheCommitIndexAtItsBegin) {
   OneMember member({.log = {1}});
-  lead_and_commit(member);
+  member.lead_and_commit();
   const Index commit = member.status().commit;
   member.step(ReadBarrier{{7}});
   member.propose("x");
@@ -93,7 +86,7 @@ TEST(Clients, TheReadIndexIsTheCommitIndexAtItsBegin) {
 /// A leader that reaches no majority answers no read, and says so once it steps down.
 TEST(Clients, WithoutAMajorityNoRead) {
   OneMember member({.log = {1}});
-  lead_and_commit(member);
+  member.lead_and_commit();
   member.step(ReadBarrier{{7}});
   for (int i = 0; i < 100; ++i) {
     member.tick(1);

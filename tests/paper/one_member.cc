@@ -186,6 +186,13 @@ void OneMember::lead(const std::vector<std::uint64_t>& voting) {
   ASSERT_EQ(status().role, Role::kLeader);
 }
 
+void OneMember::lead_and_commit() {
+  lead();
+  acknowledge(2, status().last.value);
+  EXPECT_EQ(status().commit, status().last);
+  take_sent();
+}
+
 void OneMember::acknowledge(std::uint64_t from, std::uint64_t match) {
   AppendEntriesReply reply;
   reply.success = true;

@@ -54,6 +54,8 @@ class OneMember {
                    std::uint64_t previous, std::uint64_t last, std::uint64_t commit = 0);
   /// Elects it: both votes of `voters` others are given.
   void lead(const std::vector<std::uint64_t>& voters = {2});
+  /// Elects it; its first entry is committed, and what it sent for that forgotten.
+  void lead_and_commit();
   /// A follower has everything up to `match`.
   void acknowledge(std::uint64_t from, std::uint64_t match);
   void reject(std::uint64_t from, std::uint64_t previous, std::uint64_t hint);

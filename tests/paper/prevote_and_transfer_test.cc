@@ -73,16 +73,10 @@ TEST(PreVote, ItIsNoVote) {
 
 // ---- Section 3.10 ----
 
-void lead_and_commit(OneMember& member) {
-  member.lead();
-  member.acknowledge(2, member.status().last.value);
-  member.take_sent();
-}
-
 /// The target is brought up to date first, then told to stand at once.
 TEST(Transfer, TheTargetCatchesUpFirst) {
   OneMember member({.log = {1}});
-  lead_and_commit(member);
+  member.lead_and_commit();
   member.support(3);
   member.step(TransferLeadership{5, MemberId(3)});
   ASSERT_EQ(member.outcomes().back().code, base::Code::kOk);
@@ -95,7 +89,7 @@ TEST(Transfer, TheTargetCatchesUpFirst) {
 /// Meanwhile no new requests are taken.
 TEST(Transfer, NothingIsProposedMeanwhile) {
   OneMember member({.log = {1}});
-  lead_and_commit(member);
+  member.lead_and_commit();
   member.support(3);
   member.step(TransferLeadership{5, MemberId(3)});
   const Index last = member.status().last;
@@ -107,7 +101,7 @@ TEST(Transfer, NothingIsProposedMeanwhile) {
 /// If it does not come to pass within an election timeout the leader goes on.
 TEST(Transfer, ItIsGivenUpAfterAnElectionTimeout) {
   OneMember member({.log = {1}});
-  lead_and_commit(member);
+  member.lead_and_commit();
   member.support(3);
   member.step(TransferLeadership{5, MemberId(3)});
   for (int i = 0; i < 31; ++i) {

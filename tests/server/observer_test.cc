@@ -13,8 +13,8 @@ namespace {
 using base::MemberId;
 
 /// One member's observer with what it did.
-struct Member : ObserverPort {
-  Member(MemberId id, std::uint64_t epoch) : self(id), observer(options(id, epoch), *this) {
+struct Observed : ObserverPort {
+  Observed(MemberId id, std::uint64_t epoch) : self(id), observer(options(id, epoch), *this) {
     for (std::uint64_t each = 1; each <= 3; ++each) {
       raft::Member voter;
       voter.id = MemberId(each);
@@ -65,11 +65,11 @@ class Observers : public ::testing::Test {
  protected:
   void SetUp() override {
     for (std::uint64_t id = 1; id <= 3; ++id) {
-      members_.push_back(std::make_unique<Member>(MemberId(id), 1));
+      members_.push_back(std::make_unique<Observed>(MemberId(id), 1));
     }
     run_ms(2000);
   }
-  Member& member(std::uint64_t id) { return *members_.at(id - 1); }
+  Observed& member(std::uint64_t id) { return *members_.at(id - 1); }
 
   /// Ten syncs a second of this duration at each member, and a link delay of 1 ms.
   void run_ms(std::uint64_t ms) {
@@ -85,7 +85,7 @@ class Observers : public ::testing::Test {
       arrive();
     }
   }
-  void record_sync(Member& one) {
+  void record_sync(Observed& one) {
     if (now_us_ % 100'000 != 0 || idle_) return;
     const std::uint64_t us = sync_us_[one.self];
     std::size_t bucket = 0;
@@ -126,7 +126,7 @@ class Observers : public ::testing::Test {
     MemberId from, to;
     std::string rows;
   };
-  std::vector<std::unique_ptr<Member>> members_;
+  std::vector<std::unique_ptr<Observed>> members_;
   std::vector<OnTheWay> on_the_way_;
   std::set<MemberId> late_;  // what they send and are sent takes 200 ms
   std::set<std::pair<MemberId, MemberId>> cut_;

@@ -56,9 +56,9 @@ TEST(SpansOfARequest, EndWhereItGotStuck) {
   EXPECT_TRUE(spans_of(request, reached, name_of).empty()) << "it has no entry";
 }
 
-class Requests : public testing::Test {
+class RequestTracesTest : public ::testing::Test {
  protected:
-  Requests() {
+  RequestTracesTest() {
     config_.name = "n1";
     view_.config = &config_;
     view_.timelines = &timelines_;
@@ -83,7 +83,7 @@ class Requests : public testing::Test {
   RequestTraces traces_{view_};
 };
 
-TEST_F(Requests, AreKeptIfSlowOrFailed) {
+TEST_F(RequestTracesTest, AreKeptIfSlowOrFailed) {
   end(1, RequestTraces::kSlowUs - 1000, base::Code::kOk);
   end(2, RequestTraces::kSlowUs, base::Code::kOk);
   end(3, 10, base::Code::kNotLeader);
@@ -93,7 +93,7 @@ TEST_F(Requests, AreKeptIfSlowOrFailed) {
   EXPECT_EQ(kept(), (std::vector<std::string>{base::to_hex(2), base::to_hex(4)}));
 }
 
-TEST_F(Requests, AreBounded) {
+TEST_F(RequestTracesTest, AreBounded) {
   for (std::uint64_t i = 1; i <= RequestTraces::kMost + 5; ++i) end(i, 10, base::Code::kTimeout);
   EXPECT_EQ(kept().size(), RequestTraces::kMost);
   EXPECT_EQ(kept().front(), base::to_hex(6));

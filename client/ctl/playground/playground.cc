@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/client.h"
+#include "client/ctl/bad_argument.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/faults.h"
 #include "client/ctl/playground/control.h"
@@ -20,8 +21,6 @@ namespace client::ctl::playground {
 namespace {
 
 using Action = PlaygroundArguments::Action;
-
-constexpr std::uint32_t kMemberMs = 1000;
 
 std::uint64_t now_ms() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -37,10 +36,6 @@ bool wait_until(std::uint32_t timeout_ms, const std::function<bool()>& holds) {
     usleep(20'000);
   }
   return true;
-}
-
-base::Status bad(const std::string& why) {
-  return {base::Code::kInvalidArgument, why};
 }
 
 /// What every action but `up` and `down` begins with.
@@ -267,6 +262,12 @@ int act_at(const Place& place) {
 }
 
 }  // namespace
+
+std::uint64_t now_ms() {
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+}
 
 base::Result<State> ask_state(const std::string& tag, const std::string& directory) {
   auto answer = request(directory, "list");

@@ -16,7 +16,6 @@
 namespace client::ctl::playground {
 namespace {
 
-constexpr std::uint32_t kMemberMs = 1000;
 /// After the end: for the last calls of the load.
 constexpr std::uint32_t kLoadEndsMs = 10'000;
 

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "base/check.h"
+#include "client/ctl/bad_argument.h"
 #include "client/ctl/duration.h"
 #include "client/ctl/playground/injections.h"
 #include "client/ctl/playground/state.h"
@@ -13,10 +14,6 @@ namespace {
 
 using Action = PlaygroundArguments::Action;
 using Words = std::vector<std::string>;
-
-base::Status bad(const std::string& why) {
-  return {base::Code::kInvalidArgument, why};
-}
 
 Words words_of(const std::string& line) {
   std::istringstream stream(line);

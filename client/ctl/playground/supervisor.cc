@@ -24,12 +24,6 @@ constexpr std::uint64_t kStopMs = 5000;  // from SIGTERM to SIGKILL
 constexpr std::uint64_t kDownMs = 3000;  // the same at `down`
 constexpr std::uint64_t kReapMs = 5000;  // and from there until we go without it
 
-std::uint64_t now_ms() {
-  const auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-}
-
 std::string how_it_ended(int wait_status) {
   if (WIFSIGNALED(wait_status))
     return "signal " + std::to_string(WTERMSIG(wait_status)) + " (" +

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "client/ctl/bad_argument.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/playground/control.h"
 #include "client/ctl/playground/playground.h"
@@ -24,19 +25,9 @@ namespace {
 constexpr std::uint32_t kAskMs = 300;
 constexpr std::uint32_t kCrashLoop = 4;  // a node that ended itself so often will not become ready
 
-std::uint64_t now_ms() {
-  const auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-}
-
 std::uint64_t random_number() {
   std::random_device device;
   return static_cast<std::uint64_t>(device()) << 32 | device();
-}
-
-base::Status bad(const std::string& why) {
-  return {base::Code::kInvalidArgument, why};
 }
 
 /// Token and ports of the cluster whose data this is, if there is any.

@@ -4,13 +4,10 @@
 
 #include <cstdlib>
 
+#include "tests/client/ctl/parse.h"
+
 namespace client::ctl {
 namespace {
-
-Parsed parse(std::vector<const char*> words) {
-  words.insert(words.begin(), "holdfast");
-  return parse_arguments(static_cast<int>(words.size()), words.data());
-}
 
 class Environment : public testing::Test {
  protected:

@@ -2,15 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "client/ctl/arguments.h"
+#include "tests/client/ctl/parse.h"
 
 namespace client::ctl {
 namespace {
-
-Parsed parse(std::vector<const char*> words) {
-  words.insert(words.begin(), "holdfast");
-  return parse_arguments(static_cast<int>(words.size()), words.data());
-}
 
 TEST(CoordinationArguments, WhatStandsBehindTheDashesIsTheCommand) {
   const Parsed lock = parse({"lock", "a", "--ttl", "2s", "--", "sh", "-c", "echo --ttl", "--"});
