@@ -85,6 +85,7 @@ class Judgement {
     const auto known = fresh_.find(id);
     if (known == fresh_.end()) return;
     const Row& row = *known->second.row;
+    judge_clock(id, row);
     if (row.stalled) {
       find(VerdictKind::kStalled, id, MemberId(), row.reason);
       return;
@@ -104,6 +105,23 @@ class Judgement {
       slow_nodes_.insert(id);
     }
     judge_gray(id);
+  }
+
+  void judge_clock(MemberId id, const Row& row) {
+    if (row.clock == ClockState::kFar) {
+      find(VerdictKind::kClock, id, MemberId(),
+           "its clock is " + describe_off(row.clock_off_ms * 1000) +
+               " the time that a majority agrees on");
+      return;
+    }
+    std::size_t heard = 1;
+    for (const MemberId other : members_) heard += other != id && hears(id, other) ? 1 : 0;
+    if (row.clock == ClockState::kUnknown && row.clock_for_ms >= options_.no_time_ms &&
+        heard > members_.size() / 2) {
+      find(VerdictKind::kNoTime, id, MemberId(),
+           "it hears a majority, but no majority of clocks agrees for " +
+               std::to_string(row.clock_for_ms / 1000) + " s: stamps only count on");
+    }
   }
 
   std::string others_syncs(MemberId id) const {
@@ -247,8 +265,9 @@ const LinkView* Row::find(MemberId peer) const {
 }
 
 std::string_view name_of(VerdictKind kind) {
-  static constexpr std::string_view kNames[] = {
-      "dead", "isolated", "partial", "one-way", "slow-link", "slow", "stalled", "full", "gray"};
+  static constexpr std::string_view kNames[] = {"dead",           "isolated", "partial", "one-way",
+                                                "slow-link",      "slow",     "stalled", "clock",
+                                                "no-agreed-time", "full",     "gray"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

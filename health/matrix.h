@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "health/agreed_time.h"
 #include "health/slow_score.h"
 
 namespace health {
@@ -36,6 +37,9 @@ struct Row {
   bool stalled = false;
   bool starved = false;  // its own loop was late: it accuses nobody
   bool leads = false;
+  ClockState clock = ClockState::kAgreed;
+  std::uint32_t clock_for_ms = 0;       // it has been so
+  std::int64_t clock_off_ms = 0;        // its clock minus the agreed time
   bool full = false;                    // its disk has less room than the reserve
   std::string reason;                   // why it is stalled or slow
   std::vector<std::uint32_t> moves_ms;  // ages of the hand-overs that it made because it was slow
@@ -52,6 +56,8 @@ enum class VerdictKind : std::uint8_t {
   kSlowLink,  // between subject and other alone
   kSlow,      // subject's disk, or all its links
   kStalled,   // subject says so itself
+  kClock,     // subject's clock is far from the agreed time; says so itself
+  kNoTime,    // subject hears a majority, and the clocks of none agree; says so itself
   kFull,      // subject's disk has less room than the reserve; says so itself
   kGray,      // subject calls itself well and answers, and takes in nothing
 };
@@ -71,11 +77,12 @@ struct Verdict {
 };
 
 struct MatrixOptions {
-  std::uint32_t fresh_ms = 1000;   // older rows are no evidence
-  std::uint32_t silent_ms = 600;   // 2T: longer silences are a complaint
-  std::uint32_t append_ms = 1200;  // 4T without an acknowledged append
-  double slow_link_min_ms = 20;    // a round trip below it is never slow
-  double slow_link_times = 8;      // nor one below so many times the median
+  std::uint32_t fresh_ms = 1000;      // older rows are no evidence
+  std::uint32_t silent_ms = 600;      // 2T: longer silences are a complaint
+  std::uint32_t append_ms = 1200;     // 4T without an acknowledged append
+  double slow_link_min_ms = 20;       // a round trip below it is never slow
+  std::uint32_t no_time_ms = 10'000;  // without an agreed time
+  double slow_link_times = 8;         // nor one below so many times the median
 };
 
 /// The rows of all members, as they came.

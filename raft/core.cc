@@ -230,6 +230,7 @@ void Core::Impl::on(const SelfAssessment& assessment) {
   stall_.fit = assessment.fit;
   stall_.unfit_reason = assessment.reason;
   stall_.slow = assessment.slow;
+  stall_.barred = assessment.barred;
   if (!failed_) review_health();
 }
 

@@ -95,6 +95,10 @@ struct ChangeMembership {
 struct ReadBarrier {
   std::vector<std::uint64_t> ids;  // chosen by the caller, unique within this opening
 };
+/// A leader is told so (WantTime): none is known here or by it, nothing happens.
+struct AskForTime {
+  HybridTime time;
+};
 /// Everything up to this ordinal is durable.
 struct Persisted {
   Ordinal ordinal;
@@ -133,11 +137,17 @@ struct SnapshotInstalled {
 };
 /// The verdict of the detectors outside the core on this member. Unfit counts as stalled. Slow is
 /// less: it still leads if it must, but stands for election one T later than the others, and is
-/// chosen last as a successor.
+/// chosen last as a successor. Barred is another matter: it does all but lead (rule 8).
 struct SelfAssessment {
   bool fit = true;
   std::string reason;  // why it is unfit
   bool slow = false;
+  std::string barred = {};  // why it must not lead; empty: it may
+};
+/// What the members' clocks agree on (DESIGN section 6, rule 8): stamps later than this are no
+/// honest ones. Until the first of these, and with the greatest time, every stamp passes.
+struct NewestStamp {
+  HybridTime time;
 };
 /// Ask for an orderly hand-over of leadership: shutdown. Gives up after T even without a successor.
 struct StepDown {
@@ -153,10 +163,10 @@ struct TransferLeadership {
   std::string reason = {};  // what is told as the reason to step down; empty: it was asked to
 };
 
-using Input =
-    std::variant<Tick, Receive, LinkUp, LinkDown, Propose, ChangeMembership, ReadBarrier, Persisted,
-                 PersistFailed, Loaded, Applied, LogCut, SnapshotRead, SnapshotStored,
-                 SnapshotInstalled, SelfAssessment, StepDown, TransferLeadership>;
+using Input = std::variant<Tick, Receive, LinkUp, LinkDown, Propose, ChangeMembership, ReadBarrier,
+                           AskForTime, Persisted, PersistFailed, Loaded, Applied, LogCut,
+                           SnapshotRead, SnapshotStored, SnapshotInstalled, SelfAssessment,
+                           NewestStamp, StepDown, TransferLeadership>;
 
 // ---- Output ----
 
@@ -235,6 +245,7 @@ struct Output {
   /// Nothing more is handed to apply until SnapshotInstalled.
   std::optional<SnapshotMeta> install_snapshot;
   std::vector<ReadOutcome> reads;
+  HybridTime wanted_time;  // a leader's followers wait for an entry with a later stamp
   std::vector<ProposalOutcome> outcomes;
   /// Set when another configuration is in force, or the same one from another entry.
   std::optional<Configuration> configuration;

@@ -121,7 +121,8 @@ void Core::Impl::tick_election() {
 }
 
 bool Core::Impl::may_campaign() const {
-  return !failed_ && !quarantined_ && !stalled_ && log_complete_ && is_voter();
+  return !failed_ && !quarantined_ && !stalled_ && stall_.barred.empty() && log_complete_ &&
+         is_voter();
 }
 
 bool Core::Impl::is_voter() const {
@@ -366,6 +367,7 @@ void Core::Impl::review_health() {
     if (stalled_) trace(TraceKind::kRecovered, Index(), MemberId(), stall_reason_);
     stalled_ = false;
     stall_reason_.clear();
+    if (!stall_.barred.empty()) leave_office(stall_.barred);
     return;
   }
   stall_reason_ = reason;
@@ -373,6 +375,10 @@ void Core::Impl::review_health() {
     stalled_ = true;
     trace(TraceKind::kStalled, Index(), MemberId(), reason);
   }
+  leave_office(reason);
+}
+
+void Core::Impl::leave_office(const std::string& reason) {
   if (leader() != nullptr) {
     if (options_.step_down_on_stall) give_up_leadership(reason, successor());
   } else if (follower() == nullptr) {

@@ -65,7 +65,8 @@ void Core::Impl::on_message(const Message& message, const AppendEntries& body) {
     trace(TraceKind::kDiverged, body.previous_index, message.from, "entries that break the chain");
     return;
   }
-  if (!agrees(message, body) || !take_entries(message, body)) return;
+  if (!agrees(message, body) || refuses_stamps(message, body)) return;
+  if (!take_entries(message, body)) return;
   const Index match = body.previous_index + body.entries.size();
   commit_to(std::min(body.commit, match));
   note_match(match);
@@ -116,6 +117,30 @@ bool Core::Impl::agrees(const Message& message, const AppendEntries& body) {
   // The whole term may be wrong; what is committed cannot be.
   const Index hint = std::max(commit_, log_.first_of_term_at(previous).previous());
   reject(message, previous, hint, false);
+  return false;
+}
+
+/// Rule 8: members refuse a leader's clock, never a committed entry, nor one of an earlier term
+/// that another leader took over. A stamp that is only the one before plus one claims nothing.
+/// Answers where it refuses.
+bool Core::Impl::refuses_stamps(const Message& message, const AppendEntries& body) {
+  HybridTime before = log_.last_time();
+  for (const EntryPtr& entry : body.entries) {
+    const bool claims = entry->time.value > before.value + 1;
+    before = std::max(before, entry->time);
+    if (!claims || entry->time <= newest_stamp_) continue;
+    if (entry->index <= body.commit || entry->term != message.term) continue;
+    trace(TraceKind::kClockRefused, entry->index, message.from,
+          "its stamp is " +
+              std::to_string(entry->time.milliseconds() - newest_stamp_.milliseconds()) +
+              " ms later than the members' clocks allow");
+    AppendEntriesReply answer;
+    answer.match = answer.hint = body.previous_index;
+    answer.clock = true;
+    answer.progress = report();
+    reply(message, std::move(answer));
+    return true;
+  }
   return false;
 }
 

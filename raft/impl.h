@@ -85,6 +85,7 @@ struct Leader {
   std::uint32_t floor_ticks = 0;          // since it was taken
   std::deque<PendingProposal> proposals;  // appended and not committed, by index
   std::size_t uncommitted_bytes = 0;      // of the entries above commit
+  std::set<MemberId> clock_refused;       // by these, in their last answers
   std::uint32_t heartbeat_ticks = 0;      // since the last round of heartbeats
   ReadIndex reads;
   std::map<std::uint64_t, RemoteRead> remote_reads;  // of those in `reads`, by id
@@ -151,6 +152,7 @@ class Core::Impl {
   void on(const LinkDown& link);
   void on(Propose& propose);
   void on(const ReadBarrier& barrier);
+  void on(const AskForTime& wanted);
   void on(const Persisted& persisted);
   void on(const PersistFailed& failed);
   void on(const Loaded& loaded);
@@ -160,6 +162,7 @@ class Core::Impl {
   void on(const SnapshotStored& stored);
   void on(const SnapshotInstalled& installed);
   void on(const SelfAssessment& assessment);
+  void on(const NewestStamp& newest) { newest_stamp_ = newest.time; }
   void on(const StepDown& step_down);
   void on(const TransferLeadership& transfer);
   void tick_once();
@@ -200,6 +203,7 @@ class Core::Impl {
   void on_message(const Message& message, const Pull& body);
   void on_message(const Message& message, const PullReply& body);
   void on_message(const Message& message, const ReadIndexRequest& body);
+  void on_message(const Message& message, const WantTime& body);
   void on_message(const Message& message, const ReadIndexReply& body);
 
   // ---- quarantine.cc ----
@@ -230,6 +234,7 @@ class Core::Impl {
   bool asks_at_once(const Message& message, const RequestVote& body) const;
   bool elects(const std::function<bool(MemberId)>& granted) const;
   void set_hard_state(const HardState& hard_state);
+  void leave_office(const std::string& reason);
   void give_up_leadership(const std::string& why, MemberId next);
   void abandon(Leader& leader, const std::string& why);
   void leave_when_caught_up();
@@ -252,6 +257,7 @@ class Core::Impl {
   void replicate_all();
   bool send_append(MemberId peer, Progress& progress);
   void send_entries(MemberId peer, Progress& progress, Index from, std::vector<EntryPtr> entries);
+  bool clock_is_refused(MemberId by);
   void append_own(EntryKind kind, HybridTime at_least, std::string payload);
   void advance_commit();
   bool peer_is_silent(MemberId peer) const;
@@ -262,6 +268,7 @@ class Core::Impl {
   bool sound(Term latest, const AppendEntries& body) const;
   bool agrees(const Message& message, const AppendEntries& body);
   bool take_entries(const Message& message, const AppendEntries& body);
+  bool refuses_stamps(const Message& message, const AppendEntries& body);
   void reject(const Message& message, Index previous, Index hint, bool diverged);
   void diverged(const Message& message, Index index, const std::string& why);
 
@@ -359,6 +366,7 @@ class Core::Impl {
   bool repaired_ = false;  // a quarantine ended in this opening
   bool failed_ = false;
   std::string step_down_reason_;
+  HybridTime newest_stamp_ = HybridTime(UINT64_MAX);  // by the agreed time
   /// Since a pre-vote was given way to; gone once a request for a vote or a leader has followed.
   std::map<MemberId, std::uint32_t> gave_way_ticks_;
   std::set<MemberId> unknown_to_;    // members that refuse this data directory

@@ -139,6 +139,11 @@ void Core::Impl::on_message(const Message& message, const AppendEntriesReply& bo
   Leader* lead = leader();
   if (lead == nullptr) return;
   Progress& progress = lead->progress.at(message.from);
+  if (!body.clock) {
+    lead->clock_refused.erase(message.from);
+  } else if (clock_is_refused(message.from)) {
+    return;
+  }
   if (body.success) {
     if (body.match > log_.last()) return;  // no honest follower says so
     if (progress.acknowledged(body.match)) {
@@ -150,7 +155,7 @@ void Core::Impl::on_message(const Message& message, const AppendEntriesReply& bo
     // Where its log ends is known; what it has below the own log's beginning is not to be asked.
     const Index lowest = log_.first().previous();
     const Index hint = body.match > lowest ? std::max(body.hint, lowest) : body.hint;
-    const bool current = progress.rejected(body.match, hint, body.diverged);
+    const bool current = progress.rejected(body.match, hint, body.diverged || body.clock);
     if (body.diverged && current) {
       trace(TraceKind::kDiverged, body.match, message.from,
             "the follower's entry has another hash");
@@ -160,6 +165,21 @@ void Core::Impl::on_message(const Message& message, const AppendEntriesReply& bo
   }
   replicate(message.from);
   leave_when_caught_up();
+}
+
+/// Whether so many refuse the own stamps that nothing can be committed: then leadership is gone.
+bool Core::Impl::clock_is_refused(MemberId by) {
+  Leader& lead = *leader();
+  if (lead.clock_refused.insert(by).second) {
+    trace(TraceKind::kClockRefused, Index(), by, "it refuses the own stamps");
+  }
+  const bool enough = configuration().decides(
+      [&](const Member& voter) { return !lead.clock_refused.contains(voter.id); });
+  if (enough) return false;
+  // As without a quorum: its log is likely the longest.
+  stands_back_ = true;
+  become_follower(term(), MemberId(), "a majority refuses its clock");
+  return true;
 }
 
 bool Core::Impl::peer_is_silent(MemberId peer) const {

@@ -58,6 +58,7 @@ struct Describe {
         body.success ? " ok match=" + raft::show(body.match)
                      : " rejected=" + raft::show(body.match) + " hint=" + raft::show(body.hint);
     if (body.diverged) rest += " diverged";
+    if (body.clock) rest += " clock";
     return {"AppendEntriesReply", rest + show(body.progress)};
   }
   Described operator()(const Heartbeat& body) const {
@@ -105,6 +106,9 @@ struct Describe {
     const bool ok = body.code == base::Code::kOk;
     return {"ReadIndexReply", " id=" + std::to_string(body.id) +
                                   (ok ? " index=" + raft::show(body.index) : " refused")};
+  }
+  Described operator()(const WantTime& body) const {
+    return {"WantTime", " time=" + std::to_string(body.time.milliseconds())};
   }
 };
 

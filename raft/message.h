@@ -68,6 +68,7 @@ struct AppendEntriesReply {
   Index match;  // success: durable and equal up to here. Rejection: the previous_index refused
   Index hint;   // rejection: the sender should try at most this as previous_index
   bool diverged = false;  // rejection: equal term, unequal hash at `match` (rule 6)
+  bool clock = false;     // rejection: stamps that no agreed time explains (rule 8)
   ProgressReport progress;
 };
 
@@ -148,11 +149,16 @@ struct ReadIndexReply {
   base::Code code = base::Code::kOk;
   Index index;  // kOk: a state that has applied this may answer
 };
+/// A follower's clients wait for a time: the leader is to stamp an entry that is later (DESIGN
+/// section 6, rule 8). Not answered.
+struct WantTime {
+  HybridTime time;
+};
 
 using MessageBody =
     std::variant<RequestVote, RequestVoteReply, AppendEntries, AppendEntriesReply, Heartbeat,
                  HeartbeatReply, TimeoutNow, Refusal, InstallSnapshot, InstallSnapshotReply, Pull,
-                 PullReply, ReadIndexRequest, ReadIndexReply>;
+                 PullReply, ReadIndexRequest, ReadIndexReply, WantTime>;
 
 struct Message {
   MemberId from;

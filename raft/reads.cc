@@ -1,4 +1,5 @@
 // Linearizable reads without log entries (thesis section 6.4; DESIGN section 6, rule 7). Pure.
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -58,6 +59,16 @@ void Core::Impl::on_message(const Message& message, const ReadIndexReply& body) 
   if (message.from != known_leader() || forwarded_.erase(body.id) == 0) return;
   const bool ok = body.code == base::Code::kOk;
   answer_read(body.id, ok ? base::Code::kOk : base::Code::kNoLeader, body.index);
+}
+
+void Core::Impl::on(const AskForTime& wanted) {
+  if (!failed_ && leader() == nullptr && known_leader())
+    send(known_leader(), WantTime{wanted.time});
+}
+
+void Core::Impl::on_message(const Message& message, const WantTime& body) {
+  if (leader() == nullptr || !peers_.contains(message.from)) return;
+  output_.wanted_time = std::max(output_.wanted_time, body.time);
 }
 
 /// Messages may be lost: after T somebody else must be asked, or the same one again.

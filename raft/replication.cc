@@ -88,7 +88,7 @@ ProgressReport Core::Impl::report() const {
   report.stalled = stalled_;
   report.quarantined = quarantined_;
   report.needs_snapshot = !log_complete_;
-  report.slow = stall_.slow;
+  report.slow = stall_.slow || !stall_.barred.empty();
   return report;
 }
 

@@ -26,6 +26,7 @@ struct Stall {
   bool fit = true;           // by SelfAssessment
   std::string unfit_reason;  // likewise
   bool slow = false;         // likewise; no stall
+  std::string barred;        // likewise: why it must not lead, though it is well
 
   /// Why this member is stalled, in plain words; empty if it is not.
   std::string reason(std::uint32_t stall_ticks, std::uint32_t tick_ms) const;

@@ -30,6 +30,7 @@ enum class TraceKind : std::uint8_t {
   kPulled,                 // entries up to `index` were fetched from peer before a candidacy
   kQuarantineEnded,        // a leader has made it whole up to `index`
   kDiverged,               // equal term, unequal hash at `index`
+  kClockRefused,           // peer's stamps are refused, or peer refuses the own; detail says why
   kConfigurationBound,     // the cluster's first entry bound the incarnations
   kConfigurationChanging,  // a change of the membership was appended at `index`
   kTransferAborted,        // leadership was to go to peer and stays; detail says why

@@ -80,6 +80,7 @@ struct Body {
     pullReply @11 :PullReply;
     readIndex @12 :ReadIndex;
     readIndexReply @13 :ReadIndexReply;
+    wantTime @14 :UInt64;  # a hybrid time
   }
 }
 struct RequestVote {
@@ -109,6 +110,7 @@ struct AppendEntriesReply {
   hint @2 :UInt64;
   diverged @3 :Bool;
   progress @4 :ProgressReport;
+  clock @5 :Bool;  # stamps are refused that the members' clocks do not explain
 }
 struct Heartbeat {
   commit @0 :UInt64;
@@ -188,6 +190,10 @@ struct ObserverRow {
   movesMs @12 :List(UInt32);  # ages of the hand-overs that it made because it was slow
   peers @13 :List(ObservedPeer);
   full @14 :Bool;       # its disk has less room than the reserve
+  wallUs @15 :UInt64;   # its wall clock with `sentUs`; in the sender's own row only
+  clock @16 :UInt8;     # health::ClockState
+  clockForMs @17 :UInt32; # it has been so
+  clockOffMs @18 :Int64;  # by how much its clock is ahead of the agreed time
 }
 struct ObservedPeer {
   member @0 :UInt64;

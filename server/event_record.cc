@@ -23,6 +23,7 @@ LogLevel level_of(TraceKind kind) {
     case TraceKind::kStalled:
     case TraceKind::kSteppedDown:
     case TraceKind::kPeerRefused:
+    case TraceKind::kClockRefused:
       return LogLevel::kWarn;
     case TraceKind::kQuarantined:
     case TraceKind::kDiverged:
@@ -47,6 +48,7 @@ bool decides(TraceKind kind) {
     case TraceKind::kTransferAborted:
     case TraceKind::kQuarantined:
     case TraceKind::kQuarantineEnded:
+    case TraceKind::kClockRefused:
     case TraceKind::kDiverged:
     case TraceKind::kPeerRefused:
     case TraceKind::kNoMember:

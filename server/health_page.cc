@@ -59,6 +59,8 @@ ordered_json row_json(const NodeView& view, const SeenRow& seen) {
           {"stalled", row.stalled},
           {"starved", row.starved},
           {"full", row.full},
+          {"clock", health::name_of(row.clock)},
+          {"clock_off_ms", row.clock_off_ms},
           {"reason", row.reason},
           {"links", links}};
 }

@@ -102,13 +102,14 @@ class LoopThread::Turn : private LogPort,
     now_us_ = boot_us();
     const std::uint64_t now = now_us_ / 1000;
     peers_.stamps->loop.at_ms.store(now, std::memory_order_relaxed);
-    replica_.advance(now, clock_.read(wall_ms(), now));
+    const std::uint64_t clock_ms = clock_.read(wall_ms(), now);
+    const bool due = observer_.advance(now_us_, clock_ms) && links_ != nullptr;
+    replica_.advance(now, clock_ms, observer_.clock());
     replica_.keep_room(peers_.space->low() ? peers_.space->reason() : "");
     work();
     replica_.pump();
     read_chunks(now);
     note_timelines();
-    const bool due = observer_.advance(now_us_) && links_ != nullptr;
     if (due || changed_ || now >= next_publish_ms_) {
       next_publish_ms_ = now + kPublishEveryMs;
       publish(due);

@@ -137,6 +137,12 @@ void observer_metrics(MetricsText& text, const NodeView& view, const ObserverRep
   }
   if (report.rows.empty()) return;
   const health::Row& own = report.rows.front().row;
+  text.gauge("holdfast_clock_agreed",
+             "1 if a majority of the members' clocks, this one among them, agree.",
+             own.clock == health::ClockState::kAgreed ? 1 : 0);
+  text.gauge("holdfast_clock_offset_seconds",
+             "This clock minus the time that a majority agrees on; 0 within it, or without one.",
+             static_cast<double>(own.clock_off_ms) / 1000);
   text.gauge("holdfast_health_slow_score", "Of the own disk: 0 is well, 100 is slow.", own.score);
   text.family("holdfast_network_peer_phi", "How unusual the silence of a peer is.", "gauge");
   for (const health::LinkView& link : own.links) {

@@ -7,6 +7,7 @@ namespace server {
 namespace {
 
 using base::MemberId;
+using health::ClockState;
 using health::SpeedClass;
 
 constexpr std::uint32_t kElectionMs = 300;  // T
@@ -18,6 +19,7 @@ constexpr std::uint32_t kFoundToStand = 3;
 constexpr std::uint32_t kMissedToEnd = 5;
 constexpr std::uint64_t kJitterMs = 20;
 constexpr std::uint64_t kMoveAgainMs = 1000;
+constexpr std::uint64_t kNoTimeMs = 10'000;
 
 health::PhiOptions phi_options(std::uint32_t time_scale) {
   health::PhiOptions options;
@@ -31,6 +33,7 @@ health::MatrixOptions matrix_options(std::uint32_t time_scale) {
   options.fresh_ms *= time_scale;
   options.silent_ms *= time_scale;
   options.append_ms *= time_scale;
+  options.no_time_ms *= time_scale;
   options.slow_link_min_ms *= time_scale;
   return options;
 }
@@ -38,7 +41,7 @@ health::MatrixOptions matrix_options(std::uint32_t time_scale) {
 }  // namespace
 
 Observer::Observer(ObserverOptions options, ObserverPort& port)
-    : options_(std::move(options)), port_(port) {}
+    : options_(std::move(options)), port_(port), clock_(options_.time_scale) {}
 
 std::optional<double> Observer::Peer::round_trip_ms() const {
   if (trips == 0) return std::nullopt;
@@ -47,7 +50,8 @@ std::optional<double> Observer::Peer::round_trip_ms() const {
   return known[known.size() / 2];
 }
 
-bool Observer::advance(std::uint64_t now_us) {
+bool Observer::advance(std::uint64_t now_us, std::uint64_t clock_ms) {
+  clock_ms_ = clock_ms;
   const std::uint64_t gap_us = turned_us_ == 0 ? 0 : now_us - turned_us_;
   if (gap_us > scaled_us(kElectionMs)) starved_until_us_ = now_us + scaled_us(2 * kElectionMs);
   if (gap_us > scaled_us(kLateMs)) late_us_ += gap_us;
@@ -63,6 +67,7 @@ void Observer::observe(std::uint64_t now_us, std::uint64_t wall_ms, const raft::
   const std::uint64_t jitter_ms = (sequence_ * 13 + options_.self.value) % (2 * kJitterMs + 1);
   next_us_ = now_us + scaled_us(kEveryMs - kJitterMs + jitter_ms);
   follow_members(now_us, core);
+  follow_clock(now_us);
   follow_speed(syncs, core.stalled, now_us);
   health::Row own = own_row(now_us, core);
   (void)matrix_.take(own, now_us / 1000, 0);
@@ -125,11 +130,47 @@ void Observer::score_round(std::uint64_t late_percent) {
   if (sync_ms_ && !bad) {
     usual_ms_ = usual_ms_ ? *usual_ms_ + (*sync_ms_ - *usual_ms_) * kUsualWeight : *sync_ms_;
   }
-  const SpeedClass before = score_.speed();
   score_.round(bad);
-  if ((before == SpeedClass::kSlow) != (score_.speed() == SpeedClass::kSlow)) {
-    port_.assess({true, "", score_.speed() == SpeedClass::kSlow});
+  assess();
+}
+
+/// Told when it changes; its figures do so all the time.
+void Observer::assess() {
+  const raft::SelfAssessment now{true, "", score_.speed() == SpeedClass::kSlow, clock_reason_};
+  if (now.barred.empty() == assessed_.barred.empty() && now.slow == assessed_.slow) return;
+  assessed_ = now;
+  port_.assess(now);
+}
+
+// ---- The clock ----
+
+void Observer::follow_clock(std::uint64_t now_us) {
+  clock_.agree(options_.self, voters_, now_us, clock_ms_ * 1000);
+  const health::ClockVerdict verdict = clock();
+  if (verdict.state != clock_state_ || clock_since_us_ == 0) clock_since_us_ = now_us;
+  clock_state_ = verdict.state;
+  std::string why;
+  if (verdict.state == ClockState::kFar) {
+    why = "its clock is " + health::describe_off(verdict.off_us) +
+          " the time that a majority agrees on";
+  } else if (verdict.state == ClockState::kUnknown &&
+             now_us - clock_since_us_ >= scaled_us(kNoTimeMs) && another_knows_time(now_us)) {
+    why = "others agree on a time, and its clock is not among theirs";
   }
+  clock_bad_ = why.empty() ? 0 : clock_bad_ + 1;
+  clock_good_ = why.empty() ? clock_good_ + 1 : 0;
+  if (clock_bad_ >= kFoundToStand) clock_reason_ = why;
+  if (clock_good_ >= kMissedToEnd) clock_reason_.clear();
+  assess();
+}
+
+bool Observer::another_knows_time(std::uint64_t now_us) const {
+  const std::uint32_t fresh_ms = matrix_options(options_.time_scale).fresh_ms;
+  for (const auto& [id, known] : matrix_.rows()) {
+    const bool counts = id != options_.self && known.age_ms(now_us / 1000) <= fresh_ms;
+    if (counts && known.row.clock == ClockState::kAgreed) return true;
+  }
+  return false;
 }
 
 // ---- Rows ----
@@ -147,6 +188,9 @@ health::Row Observer::own_row(std::uint64_t now_us, const raft::CoreStatus& core
   row.starved = now_us < starved_until_us_;
   row.leads = core.role == raft::Role::kLeader;
   row.full = full_;
+  row.clock = clock_state_;
+  row.clock_for_ms = static_cast<std::uint32_t>((now_us - clock_since_us_) / 1000);
+  row.clock_off_ms = clock().off_us / 1000;
   row.moves_ms = own_moves_ms(now_us);
   for (const auto& [id, peer] : peers_) {
     health::LinkView link;
@@ -166,7 +210,7 @@ health::Row Observer::own_row(std::uint64_t now_us, const raft::CoreStatus& core
 /// The own row, and one of another in turn: a member that is not heard here may be heard there.
 void Observer::send(std::uint64_t now_us, const health::Row& own) {
   sequence_ = own.sequence;
-  SentRow sent{own, 0, now_us, {}};
+  SentRow sent{own, 0, now_us, clock_ms_ * 1000, {}};
   std::vector<const health::Matrix::Known*> others;
   for (const auto& [id, known] : matrix_.rows()) {
     const bool fresh = known.age_ms(now_us / 1000) <= matrix_options(options_.time_scale).fresh_ms;
@@ -178,7 +222,7 @@ void Observer::send(std::uint64_t now_us, const health::Row& own) {
   std::vector<SentRow> rows = {std::move(sent)};
   if (!others.empty()) {
     const auto& known = *others[++relayed_ % others.size()];
-    rows.push_back({known.row, known.age_ms(now_us / 1000), 0, {}});
+    rows.push_back({known.row, known.age_ms(now_us / 1000), 0, 0, {}});
   }
   const std::string bytes = encode_rows(rows);
   for (const auto& [id, peer] : peers_) port_.send_rows(id, bytes);
@@ -197,6 +241,8 @@ void Observer::receive(MemberId from, const std::string& bytes, std::uint64_t no
     if (echo.peer != options_.self || now_us < echo.echo_us + echo.held_us) continue;
     const auto trip_us = static_cast<double>(now_us - echo.echo_us - echo.held_us);
     peer.trips_ms[peer.trips++ % peer.trips_ms.size()] = trip_us / 1000;
+    if (first.wall_us == 0) continue;
+    clock_.sample(from, now_us, first.wall_us, now_us - echo.echo_us - echo.held_us);
   }
   for (SentRow& each : rows.value()) {
     if (each.row.observer == options_.self) continue;
@@ -331,7 +377,8 @@ std::vector<health::Candidate> Observer::candidates(std::uint64_t now_us,
     health::Candidate candidate;
     candidate.id = peer.id;
     candidate.sound = age_ms <= matrix_options(options_.time_scale).fresh_ms && peer.link_up &&
-                      !row.stalled && !peer.progress.stalled && !peer.progress.needs_snapshot;
+                      !row.stalled && row.clock != ClockState::kFar && !peer.progress.stalled &&
+                      !peer.progress.needs_snapshot;
     const bool slow = row.full || standing(health::VerdictKind::kSlow, peer.id) != nullptr;
     candidate.speed = slow ? SpeedClass::kSlow : row.speed;
     candidate.lag = core.last > peer.match ? core.last - peer.match : 0;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "health/agreed_time.h"
 #include "health/leadership.h"
 #include "health/matrix.h"
 #include "health/phi.h"
@@ -67,6 +68,8 @@ struct ObserverReport {
 ///   times in a row;
 /// - a member that was late itself (no turn for T) accuses nobody for 2T;
 /// - a member is slow by its log's syncs, or because its own turns come late for half of the time;
+/// - a member whose clock is far from the agreed time for three rounds, or that has had no agreed
+///   time for ten seconds while another has, is barred from leading, until five rounds were well;
 /// - hand-overs keep to health::LeadershipOptions.
 class Observer {
  public:
@@ -74,8 +77,11 @@ class Observer {
 
   Observer(ObserverOptions options, ObserverPort& port);
 
-  /// Each turn of the owner. True: observe() is due.
-  bool advance(std::uint64_t now_us);
+  /// Each turn of the owner, at its beginning. `clock_ms`: the wall clock that stamps come from.
+  /// True: observe() is due.
+  bool advance(std::uint64_t now_us, std::uint64_t clock_ms);
+  /// What the members' clocks say of that one.
+  health::ClockVerdict clock() const { return clock_.judge(turned_us_, clock_ms_ * 1000); }
   /// `wall_ms` is only written down.
   void observe(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core,
                const SyncReading& syncs, bool full);
@@ -102,6 +108,9 @@ class Observer {
 
   std::uint64_t scaled_us(std::uint64_t ms) const { return ms * 1000 * options_.time_scale; }
   void follow_members(std::uint64_t now_us, const raft::CoreStatus& core);
+  void follow_clock(std::uint64_t now_us);
+  bool another_knows_time(std::uint64_t now_us) const;
+  void assess();
   void follow_speed(const SyncReading& syncs, bool stalled, std::uint64_t now_us);
   void score_round(std::uint64_t late_percent);
   health::Row own_row(std::uint64_t now_us, const raft::CoreStatus& core) const;
@@ -119,11 +128,18 @@ class Observer {
   std::map<base::MemberId, Peer> peers_;
   std::vector<base::MemberId> voters_;
   health::Matrix matrix_;
+  health::AgreedTime clock_;
   std::vector<Finding> findings_;
   std::uint64_t sequence_ = 0;
   std::uint64_t relayed_ = 0;  // counts; which row is sent on next
 
   std::uint64_t turned_us_ = 0;
+  std::uint64_t clock_ms_ = 0;
+  health::ClockState clock_state_ = health::ClockState::kUnknown;
+  std::uint64_t clock_since_us_ = 0;              // since when it is in that state
+  std::uint32_t clock_bad_ = 0, clock_good_ = 0;  // rounds in a row
+  std::string clock_reason_;                      // why it must not lead; else empty
+  raft::SelfAssessment assessed_;
   std::uint64_t starved_until_us_ = 0;
   std::uint64_t next_us_ = 0;
   std::uint64_t next_round_us_ = 0;

@@ -16,6 +16,8 @@ namespace {
 using base::Code;
 using base::Status;
 
+constexpr std::int64_t kMostOffMs = std::int64_t{1} << 48;
+
 template <class T>
 T bounded(double value) {
   const auto most = static_cast<double>(std::numeric_limits<T>::max());
@@ -50,6 +52,10 @@ void write_row(const SentRow& sent, schema::ObserverRow::Builder to) {
   to.setStarved(row.starved);
   to.setLeads(row.leads);
   to.setFull(row.full);
+  to.setWallUs(sent.wall_us);
+  to.setClock(static_cast<std::uint8_t>(row.clock));
+  to.setClockForMs(row.clock_for_ms);
+  to.setClockOffMs(row.clock_off_ms);
   to.setReason(row.reason.substr(0, kMostReasonBytes));
   auto moves = to.initMovesMs(static_cast<unsigned>(row.moves_ms.size()));
   for (unsigned i = 0; i < moves.size(); ++i) moves.set(i, row.moves_ms[i]);
@@ -73,6 +79,7 @@ base::Result<SentRow> read_row(schema::ObserverRow::Reader from) {
   SentRow sent;
   health::Row& row = sent.row;
   if (from.getSpeed() > static_cast<std::uint8_t>(health::SpeedClass::kSlow) ||
+      from.getClock() > static_cast<std::uint8_t>(health::ClockState::kFar) ||
       from.getPeers().size() > kMostLinks || from.getMovesMs().size() > kMostLinks ||
       from.getReason().size() > kMostReasonBytes) {
     return Status(Code::kCorrupt, "a row of an observer is out of bounds");
@@ -89,6 +96,10 @@ base::Result<SentRow> read_row(schema::ObserverRow::Reader from) {
   row.starved = from.getStarved();
   row.leads = from.getLeads();
   row.full = from.getFull();
+  sent.wall_us = from.getWallUs();
+  row.clock = static_cast<health::ClockState>(from.getClock());
+  row.clock_for_ms = from.getClockForMs();
+  row.clock_off_ms = std::clamp<std::int64_t>(from.getClockOffMs(), -kMostOffMs, kMostOffMs);
   row.reason = from.getReason().cStr();
   for (const std::uint32_t age_ms : from.getMovesMs()) row.moves_ms.push_back(age_ms);
   for (const auto peer : from.getPeers()) read_link(peer, sent);

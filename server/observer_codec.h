@@ -22,6 +22,7 @@ struct SentRow {
   health::Row row;
   std::uint32_t age_ms = 0;   // when it was sent on
   std::uint64_t sent_us = 0;  // the sender's own row: its clock; otherwise 0
+  std::uint64_t wall_us = 0;  // likewise: its wall clock at that moment
   std::vector<Echo> echoes;   // likewise; otherwise empty
 };
 

@@ -45,8 +45,10 @@ Replica::Impl::Impl(ReplicaOptions options, raft::Options core_options, raft::Re
 
 // ---- Time ----
 
-void Replica::Impl::advance(std::uint64_t steady_ms, std::uint64_t wall_ms) {
+void Replica::Impl::advance(std::uint64_t steady_ms, std::uint64_t wall_ms,
+                            std::optional<health::ClockVerdict> agreed) {
   wall_ms_ = wall_ms;
+  agreed_ = agreed;
   if (!started_) {
     started_ = true;
     steady_ms_ = steady_ms;
@@ -58,6 +60,7 @@ void Replica::Impl::advance(std::uint64_t steady_ms, std::uint64_t wall_ms) {
   if (steady_ms < steady_ms_ + options_.tick_ms) return;
   const std::uint64_t ticks = (steady_ms - steady_ms_) / options_.tick_ms;
   steady_ms_ += ticks * options_.tick_ms;
+  bound_stamps();
   step(raft::Tick{static_cast<std::uint32_t>(std::min<std::uint64_t>(ticks, UINT32_MAX))});
   resign_if_drained();
   let_time_pass();
@@ -127,6 +130,9 @@ void Replica::Impl::dispatch(raft::Output output) {
   for (auto& store : output.snapshot_stores) ports_.snapshots->store(std::move(store));
   hand_to_apply(std::move(output.apply));
   if (output.install_snapshot) ports_.snapshots->install(std::move(*output.install_snapshot));
+  if (output.wanted_time.milliseconds() <= now_ms() + kClocksDifferMs) {
+    wanted_time_ = std::max(wanted_time_, output.wanted_time);
+  }
   settle(output.outcomes);
   release(output.reads);
 }
@@ -204,6 +210,7 @@ void Replica::Impl::start_waiting_reads() {
 }
 
 void Replica::Impl::start_read(Request request, Pending& pending) {
+  if (waits_for_time(request, pending)) return;
   pending.stage = Stage::kInApply;
   ports_.apply->read(request, std::move(pending.transaction));
 }
@@ -267,6 +274,7 @@ void Replica::Impl::end_install(raft::SnapshotMeta snapshot, kv::Position positi
     fail(request, Code::kLeadershipLost, "its end is hidden in a snapshot", core_.summary().leader);
   }
   step(raft::SnapshotInstalled{std::move(snapshot)});
+  release_times();
   start_waiting_reads();
 }
 
@@ -329,8 +337,9 @@ Replica::Replica(ReplicaOptions options, raft::Options core_options, raft::Recov
 }
 Replica::~Replica() = default;
 
-void Replica::advance(std::uint64_t steady_ms, std::uint64_t wall_ms) {
-  impl_->advance(steady_ms, wall_ms);
+void Replica::advance(std::uint64_t steady_ms, std::uint64_t wall_ms,
+                      std::optional<health::ClockVerdict> agreed) {
+  impl_->advance(steady_ms, wall_ms, agreed);
 }
 void Replica::receive(raft::Message message) {
   impl_->step(raft::Receive{std::move(message)});

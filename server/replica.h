@@ -6,12 +6,14 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/hlc.h"
 #include "base/ids.h"
+#include "health/agreed_time.h"
 #include "kv/state_machine.h"
 #include "raft/core.h"
 #include "server/lessor.h"
@@ -75,8 +77,11 @@ class Replica {
   ~Replica();
 
   /// Moves time on: steady_ms on the boot-time clock, wall_ms since 1970. Called at least each
-  /// tick.
-  void advance(std::uint64_t steady_ms, std::uint64_t wall_ms);
+  /// tick. `agreed`: what the members' clocks say of wall_ms, as of now; none: it is taken as it
+  /// is. Stamps are made from what they agree on, or else are the last plus one (DESIGN section 6,
+  /// rule 8).
+  void advance(std::uint64_t steady_ms, std::uint64_t wall_ms,
+               std::optional<health::ClockVerdict> agreed = std::nullopt);
 
   // Messages and links, from the transport.
   void receive(raft::Message message);
@@ -92,7 +97,8 @@ class Replica {
   /// Linearizable. Requires: kv::writes(transaction) is false.
   void read(std::uint64_t request, kv::Transaction transaction);
   /// This member's state as it stands, if its newest entry was stamped within max_staleness_ms (0:
-  /// whenever) before now, by this member's clock; read() otherwise. Requires:
+  /// whenever) before now, by the agreed time or else this member's clock; read() otherwise. What
+  /// reads at a time waits until that has passed here. Requires:
   /// kv::writes(transaction) is false.
   void read_serializable(std::uint64_t request, kv::Transaction transaction,
                          std::uint32_t max_staleness_ms = 0);

@@ -20,7 +20,8 @@ class Replica::Impl {
   Impl(ReplicaOptions options, raft::Options core_options, raft::Recovered recovered,
        kv::Position position, ReplicaPorts ports);
 
-  void advance(std::uint64_t steady_ms, std::uint64_t wall_ms);
+  void advance(std::uint64_t steady_ms, std::uint64_t wall_ms,
+               std::optional<health::ClockVerdict> agreed);
   void step(raft::Input input) { dispatch(core_.step(std::move(input))); }
   void write(std::uint64_t request, std::string payload, bool frees, base::SessionId session);
   void leases(std::uint64_t request, LeaseQuestion question);
@@ -72,6 +73,8 @@ class Replica::Impl {
     bool reads() const { return kind == Kind::kRead || kind == Kind::kLeases; }
   };
   using Request = std::uint64_t;
+  /// By how much clocks may differ (DESIGN section 6, rule 8).
+  static constexpr std::uint64_t kClocksDifferMs = health::AgreedTime::kMostOffUs / 1000;
   static constexpr Request kNobodys = UINT64_MAX;  // of what no client asked for
 
   base::Status admit(std::size_t bytes) const;
@@ -106,8 +109,11 @@ class Replica::Impl {
   void answer_leases(Request request, base::Index barrier);
   void answer_waiting_leases();
 
-  // Reads at a time (replica_times.cc).
-  void wait_for_time(Request request, base::HybridTime time);
+  // Time, and reads at a time (replica_times.cc).
+  std::uint64_t now_ms() const;
+  base::HybridTime stamp();
+  void bound_stamps();
+  bool waits_for_time(Request request, Pending& pending);
   void let_time_pass();
   void release_times();
 
@@ -120,6 +126,8 @@ class Replica::Impl {
 
   std::uint64_t steady_ms_ = 0;  // up to where time was turned into ticks
   std::uint64_t wall_ms_ = 0;
+  std::optional<health::ClockVerdict> agreed_;  // none: the own clock counts as it is
+  std::uint64_t next_bound_ms_ = 0;
   bool started_ = false;  // advance() was called
   std::uint64_t next_cut_ms_ = 0;
 
@@ -128,7 +136,8 @@ class Replica::Impl {
   std::vector<raft::Proposal> queued_writes_;
   std::vector<Request> queued_reads_;
   std::multimap<base::HybridTime, std::pair<Request, std::uint64_t>>
-      waiting_times_;  // and since when
+      waiting_times_;             // and since when
+  base::HybridTime wanted_time_;  // by followers, of this leader
   std::uint64_t next_time_tick_ms_ = 0;
   std::map<base::Index, Request> appended_;            // stage kAppended
   std::multimap<base::Index, Request> waiting_reads_;  // stage kWaiting

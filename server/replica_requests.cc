@@ -82,8 +82,6 @@ void Replica::Impl::read(Request request, kv::Transaction transaction) {
   Pending* pending = take_in(request, Kind::kRead, bytes_of(transaction));
   if (pending == nullptr) return;
   pending->transaction = std::move(transaction);
-  const base::HybridTime time = newest_time(pending->transaction);
-  if (time > position_.time) return wait_for_time(request, time);
   queued_reads_.push_back(request);
 }
 
@@ -96,7 +94,7 @@ void Replica::Impl::read_serializable(Request request, kv::Transaction transacti
   }
   // Where nobody writes no entry says how late it is, so a round of heartbeats has to.
   const std::uint64_t closed_ms = position_.time.milliseconds();
-  if (max_staleness_ms != 0 && wall_ms_ > closed_ms + max_staleness_ms) {
+  if (max_staleness_ms != 0 && now_ms() > closed_ms + max_staleness_ms) {
     return read(request, std::move(transaction));
   }
   Pending* pending = take_in(request, Kind::kRead, bytes_of(transaction));
@@ -150,7 +148,7 @@ void Replica::Impl::pump() {
   if (!queued_writes_.empty()) {
     raft::Propose propose{std::exchange(queued_writes_, {})};
     for (auto& proposal : propose.proposals) {
-      proposal.stamp = clock_.now(wall_ms_);
+      proposal.stamp = stamp();
       if (proposal.id == kNobodys) continue;
       pending_.at(proposal.id).stage = Stage::kInCore;
     }

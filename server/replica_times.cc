@@ -12,15 +12,16 @@ namespace server {
 
 using base::Code;
 using base::HybridTime;
+using health::ClockState;
 
 namespace {
 
-/// Between two entries that say nothing but their stamp.
+/// Between two entries that say nothing but their stamp; and how often a follower asks for one.
 constexpr std::uint64_t kTickEveryMs = 50;
-/// A leader whose clock does not get there says so.
+constexpr std::uint64_t kAskEveryMs = 300;
+/// A time that does not pass.
 constexpr std::uint64_t kPatienceMs = 3000;
-/// By how much the clocks of who asks and of the leader may differ (DESIGN section 6, rule 8).
-constexpr std::uint64_t kClocksDifferMs = 500;
+constexpr std::uint64_t kBoundEveryMs = 100;
 
 }  // namespace
 
@@ -35,52 +36,88 @@ HybridTime newest_time(const kv::Transaction& transaction) {
   return newest;
 }
 
-void Replica::Impl::wait_for_time(Request request, HybridTime time) {
-  const auto core = core_.summary();
-  if (core.role != raft::Role::kLeader) {
-    const Code code = core.leader ? Code::kNotLeader : Code::kNoLeader;
-    return fail(request, code, "", core.leader);
+// ---- The clock ----
+
+/// By the agreed time, if there is one.
+std::uint64_t Replica::Impl::now_ms() const {
+  const bool known = agreed_ && agreed_->state != ClockState::kUnknown;
+  return known ? agreed_->corrected_ms(wall_ms_) : wall_ms_;
+}
+
+/// Zero where this clock must not be trusted: the core makes of it the last stamp plus one.
+HybridTime Replica::Impl::stamp() {
+  if (agreed_ && agreed_->state != ClockState::kAgreed) return {};
+  return clock_.now(now_ms());
+}
+
+/// What stamps this member takes from a leader.
+void Replica::Impl::bound_stamps() {
+  if (!agreed_ || steady_ms_ < next_bound_ms_) return;
+  next_bound_ms_ = steady_ms_ + kBoundEveryMs;
+  raft::NewestStamp newest{HybridTime(UINT64_MAX)};
+  if (agreed_->state != ClockState::kUnknown) {
+    newest.time = HybridTime(agreed_->latest_ms(wall_ms_) + kClocksDifferMs, UINT16_MAX);
   }
-  if (time.milliseconds() > wall_ms_ + kClocksDifferMs) {
-    return fail(request, Code::kFutureRevision,
-                "that time is " + std::to_string(time.milliseconds() - wall_ms_) +
-                    " ms ahead of the leader's clock",
-                self_);
+  step(newest);
+}
+
+// ---- Reads at a time ----
+
+/// Of a read that may go to apply but for its time. True: it waits for that, or has failed.
+bool Replica::Impl::waits_for_time(Request request, Pending& pending) {
+  const HybridTime time = newest_time(pending.transaction);
+  if (time <= position_.time) return false;
+  if (time.milliseconds() > now_ms() + kClocksDifferMs) {
+    fail(request, Code::kFutureRevision,
+         "that time is " + std::to_string(time.milliseconds() - now_ms()) +
+             " ms ahead of this member's clock",
+         core_.summary().leader);
+    return true;
   }
+  pending.stage = Stage::kWaiting;
   waiting_times_.emplace(time, std::pair(request, steady_ms_));
+  return true;
 }
 
 /// With each tick.
 void Replica::Impl::let_time_pass() {
-  if (waiting_times_.empty()) return;
-  const auto core = core_.summary();
-  const bool leads = core.role == raft::Role::kLeader;
   std::vector<Request> over;
   for (const auto& [time, waiting] : waiting_times_) {
-    if (!leads || steady_ms_ - waiting.second >= kPatienceMs) over.push_back(waiting.first);
+    if (steady_ms_ - waiting.second >= kPatienceMs) over.push_back(waiting.first);
   }
   std::erase_if(waiting_times_, [&](const auto& each) {
     return std::find(over.begin(), over.end(), each.second.first) != over.end();
   });
+  const bool agreed = !agreed_ || agreed_->state == ClockState::kAgreed;
   for (const Request request : over) {
-    if (leads) {
-      fail(request, Code::kUnavailable, "no entry of that time was applied", self_);
-    } else {
-      fail(request, core.leader ? Code::kNotLeader : Code::kNoLeader, "", core.leader);
-    }
+    fail(request, Code::kUnavailable,
+         agreed ? "no entry of that time was applied"
+                : "no entry of that time was applied: the members' clocks are not agreed on here",
+         core_.summary().leader);
   }
-  if (!leads || failed_ || waiting_times_.empty() || steady_ms_ < next_time_tick_ms_) return;
-  if (wall_ms_ < waiting_times_.begin()->first.milliseconds()) return;
-  next_time_tick_ms_ = steady_ms_ + kTickEveryMs;
-  queued_writes_.push_back({kNobodys, {}, storage::encode(kv::Tick{})});
+  const bool leads = core_.summary().role == raft::Role::kLeader;
+  if (!leads || wanted_time_ <= position_.time) wanted_time_ = {};
+  HybridTime next = wanted_time_;
+  if (!waiting_times_.empty()) {
+    next = next == HybridTime() ? waiting_times_.begin()->first
+                                : std::min(next, waiting_times_.begin()->first);
+  }
+  if (next == HybridTime() || failed_ || steady_ms_ < next_time_tick_ms_) return;
+  if (!leads) {
+    next_time_tick_ms_ = steady_ms_ + kAskEveryMs;
+    step(raft::AskForTime{waiting_times_.rbegin()->first});
+  } else if (now_ms() >= next.milliseconds()) {
+    next_time_tick_ms_ = steady_ms_ + kTickEveryMs;
+    queued_writes_.push_back({kNobodys, {}, storage::encode(kv::Tick{})});
+  }
 }
 
 void Replica::Impl::release_times() {
   const auto end = waiting_times_.upper_bound(position_.time);
-  for (auto at = waiting_times_.begin(); at != end; ++at) {
-    queued_reads_.push_back(at->second.first);
-  }
+  std::vector<Request> over;
+  for (auto at = waiting_times_.begin(); at != end; ++at) over.push_back(at->second.first);
   waiting_times_.erase(waiting_times_.begin(), end);
+  for (const Request request : over) start_read(request, pending_.at(request));
 }
 
 }  // namespace server

@@ -192,11 +192,12 @@ std::string simple_matrix(const std::vector<HealthAnswer>& answers) {
   }
   std::vector<std::vector<std::string>> cells = {{"HEARS"}};
   for (const std::string& member : members) cells[0].push_back(member);
-  for (const char* column : {"DISK", "SYNC", "SEEN"}) cells[0].push_back(column);
+  for (const char* column : {"DISK", "SYNC", "CLOCK", "SEEN"}) cells[0].push_back(column);
   for (const auto& [observer, row] : rows) {
     std::vector<std::string> line = {observer};
     for (const std::string& member : members) line.push_back(cell(row, member));
     const bool stalled = row.value("stalled", false);
+    const std::string clock = row.value("clock", "-");
     line.push_back(stalled                       ? "stalled"
                    : row.value("starved", false) ? "starved"
                                                  : row.value("speed", "-"));
@@ -206,6 +207,12 @@ std::string simple_matrix(const std::vector<HealthAnswer>& answers) {
     }
     line.push_back(sync);
     line.push_back(age(0, row.value("age_ms", std::uint64_t{0})) + " ago");
+    char off[32] = "";
+    if (clock == "far") {
+      const auto off_ms = row.value("clock_off_ms", std::int64_t{0});
+      std::snprintf(off, sizeof off, " %+.1f s", static_cast<double>(off_ms) / 1000);
+    }
+    line.insert(line.end() - 1, clock + off);
     cells.push_back(std::move(line));
   }
   return table(cells) + verdict_lines(answers);

@@ -158,6 +158,7 @@ struct Writer {
     to.setMatch(from.match.value);
     to.setHint(from.hint.value);
     to.setDiverged(from.diverged);
+    to.setClock(from.clock);
     put(from.progress, to.initProgress());
   }
   void operator()(const raft::Heartbeat& from) {
@@ -211,6 +212,7 @@ struct Writer {
     to.setLastTerm(from.last_term.value);
   }
   void operator()(const raft::ReadIndexRequest& from) { body.initReadIndex().setId(from.id); }
+  void operator()(const raft::WantTime& from) { body.setWantTime(from.time.value); }
   void operator()(const raft::ReadIndexReply& from) {
     auto to = body.initReadIndexReply();
     to.setId(from.id);
@@ -317,9 +319,9 @@ std::optional<raft::MessageBody> read(schema::Body::Reader from) {
       return known(read(from.getAppendEntries()));
     case schema::Body::APPEND_ENTRIES_REPLY: {
       const auto in = from.getAppendEntriesReply();
-      return raft::AppendEntriesReply{in.getSuccess(), base::Index(in.getMatch()),
-                                      base::Index(in.getHint()), in.getDiverged(),
-                                      get(in.getProgress())};
+      return raft::AppendEntriesReply{
+          in.getSuccess(), base::Index(in.getMatch()), base::Index(in.getHint()), in.getDiverged(),
+          in.getClock(),   get(in.getProgress())};
     }
     case schema::Body::HEARTBEAT: {
       const auto in = from.getHeartbeat();
@@ -357,6 +359,8 @@ std::optional<raft::MessageBody> read(schema::Body::Reader from) {
       return raft::ReadIndexRequest{from.getReadIndex().getId()};
     case schema::Body::READ_INDEX_REPLY:
       return known(read(from.getReadIndexReply()));
+    case schema::Body::WANT_TIME:
+      return raft::WantTime{base::HybridTime(from.getWantTime())};
   }
   return {};
 }

@@ -104,6 +104,12 @@ TEST_F(Alerts, FireForWhatIsWrongAndForNothingElse) {
   fault(leader, {"clear"});
   EXPECT_TRUE(quiet()) << all();
 
+  fault(leader, {"clock-behind", "by=1h"});
+  EXPECT_TRUE(fires("HoldfastClockFarOff")) << all();
+  EXPECT_FALSE(firing().contains("HoldfastNoAgreedTime"));
+  fault(leader, {"clear"});
+  EXPECT_TRUE(quiet()) << all();
+
   fault(leader, {"fill-disk"});
   EXPECT_TRUE(fires("HoldfastDiskFull")) << all();
   fault(leader, {"clear"});

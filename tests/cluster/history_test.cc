@@ -61,6 +61,12 @@ TEST_F(HistoryOfAKey, OutlivesKillsUntilItIsCompacted) {
   // Nobody writes, and this moment is later than any entry.
   const Ended now = nodes_.holdfast({"get", "k", "--at-time", std::to_string(now_ms())});
   EXPECT_EQ(now.out, "four\n") << now.err;
+  // Any member can be asked, and waits until that moment has passed there.
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Ended here = run({holdfast_path(), "--endpoints", nodes_.client_address(i), "get", "k",
+                            "--consistency", "s", "--at-time", std::to_string(now_ms())});
+    EXPECT_EQ(here.out, "four\n") << here.err;
+  }
   const Ended ahead = nodes_.holdfast({"get", "k", "--at-time", std::to_string(now_ms() + 60'000)});
   EXPECT_EQ(ahead.exit_code, 1);
   EXPECT_NE(ahead.err.find("ahead"), std::string::npos) << ahead.err;

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "client/client.h"
@@ -118,8 +119,13 @@ TEST(Lease, TenThousandOutliveOverloadAndAClockThatJumps) {
                           "--connections", "2", "--time-scale", std::to_string(time_scale())},
                          {{"HOLDFAST_ENDPOINTS", nodes.environment().substr(19)}})
                   .is_ok());
+  // Of the leader at that moment, which hands over then.
   const auto jump = [&](const char* fault) {
-    const Ended ended = run({holdfast_path(), "--endpoints", nodes.client_address(*leader), "fault",
+    const Ended status = nodes.holdfast({"status", "-w", "json"});
+    const auto name = nlohmann::json::parse(status.out)["leader"].get<std::string>();
+    std::size_t i = 0;
+    while (i + 1 < nodes.size() && nodes.name(i) != name) ++i;
+    const Ended ended = run({holdfast_path(), "--endpoints", nodes.client_address(i), "fault",
                              fault, "by=1h", "--for", "4s"});
     EXPECT_EQ(ended.exit_code, 0) << ended.err;
   };

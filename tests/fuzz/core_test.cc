@@ -68,7 +68,7 @@ class Liar {
     const ChainHash hash{random_.below(3)};
     const Index at = index(s);
     const RoundToken round{term(s), random_.below(4), random_.below(20)};
-    switch (random_.below(14)) {
+    switch (random_.below(15)) {
       case 0:
         return RequestVote{random_.chance(2), random_.chance(4), at, term(s), random_.chance(10)};
       case 1:
@@ -76,7 +76,8 @@ class Liar {
       case 2:
         return AppendEntries{at, term(s), hash, entries(at, hash), index(s), index(s)};
       case 3:
-        return AppendEntriesReply{random_.chance(2), at, index(s), random_.chance(9), report(s)};
+        return AppendEntriesReply{random_.chance(2), at,       index(s), random_.chance(9),
+                                  random_.chance(9), report(s)};
       case 4:
         return Heartbeat{index(s), round, index(s), report(s)};
       case 5:
@@ -102,6 +103,8 @@ class Liar {
         return Pull{at, term(s), hash};
       case 11:
         return PullReply{random_.chance(2), at, index(s), entries(at, hash), index(s), term(s)};
+      case 13:
+        return WantTime{HybridTime(random_.next())};
       case 12:
         return ReadIndexRequest{random_.below(100)};
       default:

@@ -28,7 +28,7 @@ raft::Message random_message(base::Random& random) {
     entry->payload = std::string(random.below(300), 'x');
     append.entries.push_back(entry);
   }
-  switch (random.below(14)) {
+  switch (random.below(15)) {
     case 0:
       message.body = raft::RequestVote{};
       break;
@@ -74,6 +74,9 @@ raft::Message random_message(base::Random& random) {
       break;
     case 12:
       message.body = raft::ReadIndexReply{};
+      break;
+    case 13:
+      message.body = raft::WantTime{};
       break;
     default:
       message.body = raft::Refusal{};

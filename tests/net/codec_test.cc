@@ -137,9 +137,9 @@ TEST(Codec, AppendEntriesGoesAround) {
     EXPECT_EQ(got.entries[i]->payload, sent.entries[i]->payload);
   }
   EXPECT_TRUE(around(append({})).entries.empty());
-  const auto reply =
-      around(raft::AppendEntriesReply{true, base::Index(1), base::Index(2), true, progress()});
-  EXPECT_TRUE(reply.success && reply.diverged);
+  const auto reply = around(
+      raft::AppendEntriesReply{true, base::Index(1), base::Index(2), true, true, progress()});
+  EXPECT_TRUE(reply.success && reply.diverged && reply.clock);
   EXPECT_EQ(reply.match, base::Index(1));
   EXPECT_EQ(reply.hint, base::Index(2));
   EXPECT_EQ(reply.progress, progress());
@@ -206,6 +206,7 @@ TEST(Codec, PullsAndReadIndexesGoAround) {
   EXPECT_EQ(read.id, 7u);
   EXPECT_EQ(read.code, base::Code::kNotLeader);
   EXPECT_EQ(read.index, base::Index(9));
+  EXPECT_EQ(around(raft::WantTime{base::HybridTime(5, 6)}).time, base::HybridTime(5, 6));
 }
 
 TEST(Codec, StrangersAreRefused) {

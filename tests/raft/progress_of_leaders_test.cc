@@ -73,6 +73,35 @@ TEST_F(ProgressOfLeaders, AnUnfitLeaderGivesUpAtOnce) {
   EXPECT_FALSE(cluster->status(leader).stalled);
 }
 
+TEST_F(ProgressOfLeaders, WhoIsBarredDoesAllButLead) {
+  start();
+  const SelfAssessment barred{true, "", false, "its clock is 7.0 s ahead of the others"};
+  cluster->step(leader, barred);
+  EXPECT_EQ(cluster->status(leader).role, Role::kFollower);
+  EXPECT_EQ(cluster->status(leader).step_down_reason, barred.barred);
+  EXPECT_FALSE(cluster->status(leader).stalled);
+  cluster->settle();
+  const std::uint64_t next = cluster->leader();
+  ASSERT_NE(next, 0u) << "it was handed over";
+  // It votes and stores: with it alone the other one can be elected, and commit.
+  const std::uint64_t third = 6 - leader - next;
+  cluster->crash(next);
+  EXPECT_LT(until_another_leads(300), 300u);
+  EXPECT_EQ(cluster->leader(), third);
+  cluster->propose(third, "value");
+  cluster->run(10);
+  EXPECT_EQ(cluster->status(third).commit, cluster->status(third).last);
+  // And it never stands itself, until it may.
+  cluster->crash(third);
+  cluster->restart(next);
+  cluster->step(next, SelfAssessment{true, "", false, "likewise"});
+  cluster->run(300);
+  EXPECT_EQ(cluster->leader(), 0u);
+  cluster->step(leader, SelfAssessment{});
+  cluster->run(300);
+  EXPECT_EQ(cluster->leader(), leader);
+}
+
 TEST_F(ProgressOfLeaders, ASlowLogThatMovesKeepsItsLeader) {
   start();
   for (int i = 0; i < 20; ++i) {

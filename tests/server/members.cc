@@ -93,7 +93,7 @@ Members::Members(std::size_t count, ReplicaOptions options) {
 void Members::tick() {
   steady_ms += 10;
   wall_ms += 10;
-  for (auto& member : members_) member->replica().advance(steady_ms, wall_ms);
+  for (auto& member : members_) member->replica().advance(steady_ms, wall_ms, member->agreed);
   settle();
 }
 

@@ -80,6 +80,7 @@ class Member : public LogPort,
   std::deque<raft::Message> sent;
   raft::Configuration members;  // as last told
   std::map<std::uint64_t, RequestOutcome> finished;
+  std::optional<health::ClockVerdict> agreed;  // as it is told with each tick
   std::uint64_t log_bytes = 0;
   base::Index durable;
   int flushes = 0;

@@ -35,7 +35,10 @@ struct Observed : ObserverPort {
   }
 
   void send_rows(MemberId to, const std::string& rows) override { sent.emplace_back(to, rows); }
-  void assess(raft::SelfAssessment assessment) override { slow = assessment.slow; }
+  void assess(raft::SelfAssessment assessment) override {
+    slow = assessment.slow;
+    barred = assessment.barred;
+  }
   void yield_leadership(MemberId to, const std::string& reason) override {
     yielded.emplace_back(to, reason);
   }
@@ -57,7 +60,9 @@ struct Observed : ObserverPort {
   std::vector<std::pair<MemberId, std::string>> yielded;
   std::set<std::string> standing;
   bool slow = false;
+  std::string barred;
   bool full = false;
+  std::int64_t clock_ahead_ms = 0;
   Observer observer;
 };
 
@@ -78,12 +83,15 @@ class Observers : public ::testing::Test {
         if (paused_.contains(each->self)) continue;
         if (!has_turn(each->self)) continue;
         record_sync(*each);
-        if (!each->observer.advance(now_us_)) continue;
+        if (!each->observer.advance(now_us_, clock_ms(*each))) continue;
         each->observer.observe(now_us_, now_us_ / 1000, each->core, each->syncs, each->full);
       }
       deliver();
       arrive();
     }
+  }
+  std::uint64_t clock_ms(const Observed& one) const {
+    return kWallMs + now_us_ / 1000 + static_cast<std::uint64_t>(one.clock_ahead_ms);
   }
   void record_sync(Observed& one) {
     if (now_us_ % 100'000 != 0 || idle_) return;
@@ -121,6 +129,7 @@ class Observers : public ::testing::Test {
     }
   }
 
+  static constexpr std::uint64_t kWallMs = 1'700'000'000'000;
   struct OnTheWay {
     std::uint64_t at_us;
     MemberId from, to;
@@ -306,6 +315,68 @@ TEST_F(Observers, BytesThatMakeNoSenseChangeNothing) {
   EXPECT_TRUE(member(1).standing.empty());
 }
 
+TEST_F(Observers, AMemberWhoseClockIsFarOffMustNotLead) {
+  EXPECT_EQ(member(1).observer.clock().state, health::ClockState::kAgreed);
+  member(1).clock_ahead_ms = 3'600'000;
+  (void)member(1).observer.advance(now_us_, clock_ms(member(1)));
+  EXPECT_EQ(member(1).observer.clock().state, health::ClockState::kFar) << "at once";
+  EXPECT_EQ(member(1).barred, "") << "it may be a passing moment";
+  run_ms(700);
+  EXPECT_EQ(member(1).barred, "its clock is 3600.0 s ahead of the time that a majority agrees on");
+  for (auto& each : members_) {
+    EXPECT_TRUE(each->standing.contains("clock 1")) << each->self.value;
+    EXPECT_EQ(each->standing.size(), 1u);
+  }
+  EXPECT_EQ(member(2).observer.clock().state, health::ClockState::kAgreed);
+  EXPECT_EQ(member(2).barred, "");
+  // By the others' clocks it is the same moment as theirs.
+  const health::ClockVerdict verdict = member(1).observer.clock();
+  EXPECT_NEAR(static_cast<double>(verdict.corrected_ms(clock_ms(member(1)))),
+              static_cast<double>(clock_ms(member(2))), 20);
+  member(1).clock_ahead_ms = 0;
+  run_ms(1500);
+  EXPECT_EQ(member(1).barred, "");
+  EXPECT_TRUE(member(1).standing.empty());
+}
+
+TEST_F(Observers, AClockThatGainsIsFoundToo) {
+  for (int i = 0; i < 60; ++i) {
+    member(2).clock_ahead_ms += 10;
+    run_ms(100);
+  }
+  EXPECT_NE(member(2).barred, "");
+  EXPECT_TRUE(member(3).standing.contains("clock 2"));
+  EXPECT_EQ(member(1).barred + member(3).barred, "");
+}
+
+/// Two that are left and disagree: neither is right, and both may lead.
+TEST_F(Observers, WithoutAnAgreedTimeThereIsAnAlarmAndNobodyIsBarred) {
+  member(2).clock_ahead_ms = 3'600'000;
+  paused_ = {MemberId(3)};
+  run_ms(30'000);
+  for (const std::uint64_t id : {1, 2}) {
+    EXPECT_EQ(member(id).observer.clock().state, health::ClockState::kUnknown);
+    EXPECT_EQ(member(id).barred, "");
+    EXPECT_TRUE(member(id).standing.contains("no-agreed-time 1")) << id;
+    EXPECT_TRUE(member(id).standing.contains("no-agreed-time 2")) << id;
+  }
+}
+
+/// It is heard and does not hear: the others agree, so it is not the one to lead.
+TEST_F(Observers, WhoHasNoAgreedTimeWhereOthersHaveOneIsBarred) {
+  cut_ = {{MemberId(2), MemberId(1)}, {MemberId(3), MemberId(1)}};
+  run_ms(5000);
+  EXPECT_EQ(member(1).barred, "") << "what it has heard still counts";
+  cut_.clear();
+  cut_ = {{MemberId(3), MemberId(1)}};
+  member(2).clock_ahead_ms = 1500;  // and so the one that it hears contradicts it
+  member(3).clock_ahead_ms = 1600;
+  run_ms(30'000);
+  EXPECT_EQ(member(1).observer.clock().state, health::ClockState::kUnknown);
+  EXPECT_NE(member(1).barred, "");
+  EXPECT_EQ(member(2).barred, "");
+}
+
 TEST(ObserverCodec, KeepsWhatItWasGiven) {
   SentRow sent;
   sent.row.observer = MemberId(7);
@@ -320,6 +391,10 @@ TEST(ObserverCodec, KeepsWhatItWasGiven) {
   sent.row.links = {{MemberId(8), 12, 3.4, 0.7, 5}};
   sent.age_ms = 11;
   sent.sent_us = 123;
+  sent.wall_us = 456;
+  sent.row.clock = health::ClockState::kFar;
+  sent.row.clock_for_ms = 12;
+  sent.row.clock_off_ms = -34;
   sent.echoes = {{MemberId(8), 77, 66}};
   const auto decoded = decode_rows(encode_rows({sent}));
   ASSERT_TRUE(decoded.is_ok());
@@ -338,6 +413,10 @@ TEST(ObserverCodec, KeepsWhatItWasGiven) {
   ASSERT_EQ(row.echoes.size(), 1u);
   EXPECT_EQ(row.echoes[0].echo_us, 77u);
   EXPECT_EQ(row.sent_us, 123u);
+  EXPECT_EQ(row.wall_us, 456u);
+  EXPECT_EQ(row.row.clock, health::ClockState::kFar);
+  EXPECT_EQ(row.row.clock_for_ms, 12u);
+  EXPECT_EQ(row.row.clock_off_ms, -34);
 }
 
 TEST(ObserverCodec, AnyAlteredBytesAreSafe) {

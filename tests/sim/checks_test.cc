@@ -86,7 +86,7 @@ TEST(Acknowledged, StaysForTheTerm) {
   write(5, 0, {entry(5), entry(5), entry(5)});
   raft::Message message;
   message.term = base::Term(5);
-  message.body = raft::AppendEntriesReply{true, base::Index(2), base::Index(), false, {}};
+  message.body = raft::AppendEntriesReply{true, base::Index(2), base::Index(), false, false, {}};
   checks.sent(0, message);
   write(5, 3, {});
   write(5, 2, {log[1], log[2]});

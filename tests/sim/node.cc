@@ -309,12 +309,14 @@ void Node::turn(Work work) {
   CHECK(!process_->turning, "a port called back from within a turn");
   process_->turning = true;
   server::Replica& replica = *process_->replica;
-  replica.advance(boot_us() / 1000, wall_ms());
+  std::optional<health::ClockVerdict> agreed;
+  if (process_->observation != nullptr) agreed = process_->observation->begin(boot_us(), wall_ms());
+  replica.advance(boot_us() / 1000, wall_ms(), agreed);
   replica.keep_room(full_ ? "less room than the reserve" : "");
   work();
   replica.pump();
   if (process_->observation != nullptr)
-    process_->observation->turn(boot_us(), wall_ms(), process_->log->syncs(), full_);
+    process_->observation->end(boot_us(), wall_ms(), process_->log->syncs(), full_);
   process_->turning = false;
   surroundings_.checks->observed(number_, replica.summary(), surroundings_.queue->now());
   auto finished = std::exchange(process_->finished, {});

@@ -22,10 +22,15 @@ class Observation : private server::ObserverPort {
   Observation(server::ObserverOptions options, ObservationPorts ports)
       : ports_(std::move(ports)), observer_(options, *this) {}
 
-  /// At the end of each turn of the process.
-  void turn(std::uint64_t now_us, std::uint64_t wall_ms, const server::SyncReading& syncs,
-            bool full) {
-    if (!observer_.advance(now_us)) return;
+  /// At the beginning of each turn of the process.
+  health::ClockVerdict begin(std::uint64_t now_us, std::uint64_t wall_ms) {
+    due_ = observer_.advance(now_us, wall_ms);
+    return observer_.clock();
+  }
+  /// At the end of it.
+  void end(std::uint64_t now_us, std::uint64_t wall_ms, const server::SyncReading& syncs,
+           bool full) {
+    if (!std::exchange(due_, false)) return;
     observer_.observe(now_us, wall_ms, ports_.replica->status().core, syncs, full);
   }
   void receive(base::MemberId from, const std::string& rows, std::uint64_t now_us) {
@@ -51,6 +56,7 @@ class Observation : private server::ObserverPort {
 
   const ObservationPorts ports_;
   server::Observer observer_;
+  bool due_ = false;
 };
 
 }  // namespace sim

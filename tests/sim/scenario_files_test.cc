@@ -93,6 +93,9 @@ TEST(WithoutItsReaction, ALeaderWhoseApplyStandsStillStays) {
 TEST(WithoutItsReaction, ASlowLeaderStays) {
   needs("slow-sync-leader", no_observers);
 }
+TEST(WithoutItsReaction, ALeaderWhoseClockIsFarOffStays) {
+  needs("clock-jumps-leader", no_observers);
+}
 TEST(WithoutItsReaction, AStarvedLeaderStays) {
   needs("leader-cpu-5-percent", no_observers);
 }
