@@ -74,6 +74,8 @@ constexpr std::array kTraits = {
                "a lock that this relies on is not held with its token"},
     CodeTraits{Code::kLagging, "lagging", true, Applied::kNo, 4, 503,
                "the watch has to be resumed"},
+    CodeTraits{Code::kOtherHistory, "other-history", false, Applied::kNo, 3, 409,
+               "this history does not go on from what was seen before"},
 };
 
 constexpr bool rows_stand_at_their_code() {

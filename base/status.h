@@ -51,6 +51,7 @@ enum class Code : std::uint16_t {
   kLeaseExists = 33,     // a lease of that id is in force
   kFenced = 34,          // a lock that the request relies on is not held with its token
   kLagging = 35,         // a watch was too slow, or its member can not go on: resume it
+  kOtherHistory = 36,    // this history does not go on from what the client has seen
 };
 
 /// Whether the operation that got this code may have been applied.

@@ -42,6 +42,7 @@ struct Call {
   std::uint64_t attempt = 0;   // the one awaited; 0: none
   std::uint64_t retry_at_ms = 0;
   std::uint32_t refusals = 0;
+  std::uint32_t others = 0;  // refusals with kOtherHistory
   bool alone = false;  // travels in a submit of its own, after one with others failed as a whole
   bool done = false;
   base::Status unknown;  // of the last attempt that may have been applied

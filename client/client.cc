@@ -123,6 +123,10 @@ kj::Promise<Outcome> Client::move_leader(std::string to) {
   return impl_->dispatcher.submit(std::move(call));
 }
 
+void Client::accept_history() {
+  impl_->dispatcher.forget_history();
+}
+
 kj::Promise<Outcome> Client::close_session() {
   const base::SessionId session = impl_->dispatcher.session();
   if (!session) return Outcome{};

@@ -71,6 +71,10 @@ class Client {
   /// Ends once the named voter leads.
   kj::Promise<Outcome> move_leader(std::string to);
 
+  /// Each call says what this client has seen, and a cluster whose history does not go on from
+  /// there (restored, rolled back, cloned) refuses it with kOtherHistory. From now on whatever
+  /// answers next is taken for the right one.
+  void accept_history();
   /// Closes the session, so that the servers need not keep its outcomes. Without a session: at
   /// once.
   kj::Promise<Outcome> close_session();

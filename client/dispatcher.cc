@@ -229,8 +229,13 @@ void Dispatcher::send(Channel& channel, std::vector<CallPtr> calls) {
     bytes += call->size_bytes;
     deadline_ms = std::max(deadline_ms, call->deadline_ms);
   }
-  auto request = channel.submit(bytes / 8 + attempt->calls.size() * 32 + 16, now);
+  auto request = channel.submit(bytes / 8 + attempt->calls.size() * 32 + 24, now);
   request.setDeadlineMs(static_cast<std::uint32_t>(deadline_ms - now));
+  auto seen = request.initSeen();
+  seen.setGeneration(seen_.generation);
+  seen.setApplied(seen_.applied.value);
+  seen.setHash(seen_.hash.value);
+  seen.setTime(seen_.time.value);
   auto list = request.initCalls(static_cast<unsigned>(attempt->calls.size()));
   for (unsigned i = 0; i < list.size(); ++i) {
     Call& call = *attempt->calls[i];

@@ -40,6 +40,8 @@ class Dispatcher final : private kj::TaskSet::ErrorHandler {
   const Endpoints& endpoints() const { return endpoints_; }
   base::SessionId session() const { return session_; }
   void forget_session() { drop_session(session_); }
+  /// The next history that answers is taken for the right one.
+  void forget_history() { seen_ = Header(); }
   std::uint64_t retries() const { return retries_; }
 
  private:
@@ -70,6 +72,7 @@ class Dispatcher final : private kj::TaskSet::ErrorHandler {
   void answered(const AttemptPtr& attempt, schema::Holdfast::SubmitResults::Reader reply);
   void attempt_failed(const AttemptPtr& attempt, const kj::Exception& exception);
   void settle(const Attempt& attempt, const CallPtr& call, schema::Outcome::Reader from);
+  void note(const Header& header);
   void refused(const Attempt& attempt, const CallPtr& call, const base::Status& status,
                const std::string& leader);
   void session_unknown(const CallPtr& call, const base::Status& status);
@@ -106,6 +109,7 @@ class Dispatcher final : private kj::TaskSet::ErrorHandler {
   std::map<std::uint64_t, AttemptPtr> attempts_;   // in flight, by id
   Queue for_leader_, for_any_;
   Queue for_session_;  // writes that wait until the session is open
+  Header seen_;        // the newest of all answers
   base::SessionId session_;
   bool opening_ = false;
   std::unique_ptr<Sequences> sequences_;  // of session_

@@ -47,6 +47,7 @@ void Dispatcher::settle(const Attempt& attempt, const CallPtr& call, schema::Out
   if (call->done) return;
   Outcome outcome = from_wire(from);
   if (outcome.status.is_ok()) {
+    note(outcome.header);
     if (!call->anywhere()) endpoints_.claims(attempt.address, outcome.header.term, now_ms());
     if (call->kind == Call::Kind::kOpenSession) call->session = base::SessionId(from.getSession());
     finish(call, std::move(outcome));
@@ -59,11 +60,28 @@ void Dispatcher::settle(const Attempt& attempt, const CallPtr& call, schema::Out
   refused(attempt, call, status, text(from.getLeaderAddress()));
 }
 
+/// An index says its generation, too (docs/decisions/0012).
+void Dispatcher::note(const Header& header) {
+  const base::HybridTime time = std::max(seen_.time, header.time);
+  if (header.applied > seen_.applied) seen_ = header;
+  seen_.time = time;
+}
+
 void Dispatcher::refused(const Attempt& attempt, const CallPtr& call, const base::Status& status,
                          const std::string& leader) {
   if (status.code() == base::Code::kUnknownSession && call->kind == Call::Kind::kWrite) {
     session_unknown(call, status);
     return;
+  }
+  // It may be one member that was left behind: another may go on from what was seen.
+  if (status.code() == base::Code::kOtherHistory && ++call->others < options_.endpoints.size()) {
+    call->refusal = status;
+    if (call->anywhere()) {
+      endpoints_.failed(attempt.address, status.to_string(), now_ms());
+    } else {
+      endpoints_.denies(attempt.address, status.to_string(), now_ms());
+    }
+    return retry(call, backoff_ms(*call, 10, 50));
   }
   (status.applied() == base::Applied::kUnknown ? call->unknown : call->refusal) = status;
   if (!status.retryable() || status.code() == base::Code::kDiskFull) {

@@ -8,9 +8,10 @@ $Cxx.namespace("schema");
 interface Holdfast {
   # The bootstrap capability of the client port.
 
-  submit @0 (deadlineMs :UInt32, calls :List(Call)) -> (outcomes :List(Outcome));
+  submit @0 (deadlineMs :UInt32, calls :List(Call), seen :Seen) -> (outcomes :List(Outcome));
   # At most 1,024 calls at once; one outcome a call, in their order. Calls run concurrently.
   # deadlineMs 0: the server's default (5 s). What is not done by then answers `timeout`.
+  # `seen`: what a history that does not go on from there refuses, as `other-history`.
 
   status @1 () -> (status :MemberStatus);
   # Local: needs no quorum and no disk.
@@ -141,6 +142,14 @@ struct Header {
   time @5 :UInt64;
   applied @6 :UInt64;
   hash @7 :UInt64;
+}
+
+struct Seen {
+  # The newest that a client has seen, of the headers of all answers; applied 0: nothing.
+  generation @0 :UInt64;
+  applied @1 :UInt64;
+  hash @2 :UInt64;
+  time @3 :UInt64;
 }
 
 struct Outcome {

@@ -116,6 +116,7 @@ kj::Promise<void> ClientDoor::submit(Context context, std::shared_ptr<std::size_
   auto paf = kj::newPromiseAndFulfiller<void>();
   auto submission = std::make_unique<Submission>(
       Submission{context, kj::mv(paf.fulfiller), in_flight, {}, {}, {}, boot_us(), calls.size()});
+  const Seen seen = from_wire(params.getSeen());
   submission->outcomes.resize(calls.size());
   submission->writes.resize(calls.size(), false);
   counters_.calls += calls.size();
@@ -134,6 +135,7 @@ kj::Promise<void> ClientDoor::submit(Context context, std::shared_ptr<std::size_
     }
     submission->writes[i] = !std::holds_alternative<ReadRequest>(request->body);
     requests.push_back(std::move(request).value());
+    requests.back().seen = seen;
   }
   context.releaseParams();
   if (!requests.empty() && !send_(std::move(requests), size_bytes)) {

@@ -87,6 +87,7 @@ struct MoveLeaderRequest {
 struct ClientRequest {
   std::uint64_t id = 0;
   std::variant<WriteRequest, ReadRequest, MemberChange, MoveLeaderRequest, LeasesRequest> body;
+  Seen seen = {};
 };
 struct ClientAnswer {
   std::uint64_t id = 0;

@@ -191,7 +191,8 @@ class LoopThread::Turn : private LogPort,
 
   void handle(ClientRequest request) {
     if (auto* write = std::get_if<WriteRequest>(&request.body)) {
-      return replica_.write(request.id, std::move(write->payload), write->frees, write->session);
+      return replica_.write(request.id, std::move(write->payload), write->frees, write->session,
+                            request.seen);
     }
     if (const auto* change = std::get_if<MemberChange>(&request.body)) {
       return replica_.change_members(request.id, *change);
@@ -204,9 +205,10 @@ class LoopThread::Turn : private LogPort,
     }
     auto& read = std::get<ReadRequest>(request.body);
     if (read.serializable) {
-      replica_.read_serializable(request.id, std::move(read.transaction), read.max_staleness_ms);
+      replica_.read_serializable(request.id, std::move(read.transaction), read.max_staleness_ms,
+                                 request.seen);
     } else {
-      replica_.read(request.id, std::move(read.transaction));
+      replica_.read(request.id, std::move(read.transaction), request.seen);
     }
   }
 

@@ -83,6 +83,14 @@ struct Header {
   base::ChainHash hash;
 };
 
+/// The newest that a client has seen: of the header of an answer. Nothing: applied is zero.
+struct Seen {
+  std::uint64_t generation = 0;
+  base::Index applied;
+  base::ChainHash hash;  // of the entry at `applied`
+  base::HybridTime time;
+};
+
 /// The end of a client's request.
 struct RequestOutcome {
   base::Status status;  // not ok: reply and result mean nothing

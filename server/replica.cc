@@ -350,9 +350,11 @@ void Replica::link_up(base::MemberId peer) {
 void Replica::link_down(base::MemberId peer) {
   impl_->step(raft::LinkDown{peer});
 }
-void Replica::write(std::uint64_t request, std::string payload, bool frees,
-                    base::SessionId session) {
-  impl_->write(request, std::move(payload), frees, session);
+void Replica::write(std::uint64_t request, std::string payload, bool frees, base::SessionId session,
+                    const Seen& seen) {
+  if (impl_->goes_on_from(request, seen, false)) {
+    impl_->write(request, std::move(payload), frees, session);
+  }
 }
 void Replica::leases(std::uint64_t request, LeaseQuestion question) {
   impl_->leases(request, std::move(question));
@@ -363,12 +365,16 @@ void Replica::change_leases(const std::vector<kv::LeaseChange>& changes) {
 void Replica::keep_room(const std::string& reason) {
   impl_->keep_room(reason);
 }
-void Replica::read(std::uint64_t request, kv::Transaction transaction) {
-  impl_->read(request, std::move(transaction));
+void Replica::read(std::uint64_t request, kv::Transaction transaction, const Seen& seen) {
+  if (impl_->goes_on_from(request, seen, false)) {
+    impl_->read(request, std::move(transaction), seen);
+  }
 }
 void Replica::read_serializable(std::uint64_t request, kv::Transaction transaction,
-                                std::uint32_t max_staleness_ms) {
-  impl_->read_serializable(request, std::move(transaction), max_staleness_ms);
+                                std::uint32_t max_staleness_ms, const Seen& seen) {
+  if (impl_->goes_on_from(request, seen, true)) {
+    impl_->read_serializable(request, std::move(transaction), max_staleness_ms, seen);
+  }
 }
 void Replica::change_members(std::uint64_t request, const MemberChange& change) {
   impl_->change_members(request, change);

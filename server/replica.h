@@ -92,16 +92,17 @@ class Replica {
   /// `payload` is storage::encode of a command that passed validate().
   /// `frees`: it stores nothing, and is admitted although room is kept.
   /// `session`: whose write it is; what leases it renews once it is applied.
+  /// `seen`: of all three: a history that does not go on from there is refused with kOtherHistory.
   void write(std::uint64_t request, std::string payload, bool frees = false,
-             base::SessionId session = {});
+             base::SessionId session = {}, const Seen& seen = {});
   /// Linearizable. Requires: kv::writes(transaction) is false.
-  void read(std::uint64_t request, kv::Transaction transaction);
+  void read(std::uint64_t request, kv::Transaction transaction, const Seen& seen = {});
   /// This member's state as it stands, if its newest entry was stamped within max_staleness_ms (0:
   /// whenever) before now, by the agreed time or else this member's clock; read() otherwise. What
   /// reads at a time waits until that has passed here. Requires:
   /// kv::writes(transaction) is false.
   void read_serializable(std::uint64_t request, kv::Transaction transaction,
-                         std::uint32_t max_staleness_ms = 0);
+                         std::uint32_t max_staleness_ms = 0, const Seen& seen = {});
   /// Ends once the change is in force (of kAdd, kPromote: the first step; the rest follows by
   /// itself), with the configuration. Only the leader takes it.
   void change_members(std::uint64_t request, const MemberChange& change);

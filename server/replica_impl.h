@@ -23,13 +23,15 @@ class Replica::Impl {
   void advance(std::uint64_t steady_ms, std::uint64_t wall_ms,
                std::optional<health::ClockVerdict> agreed);
   void step(raft::Input input) { dispatch(core_.step(std::move(input))); }
+  /// False: it is answered, or will be, and nothing was done. `anywhere`: a late state will do.
+  bool goes_on_from(std::uint64_t request, const Seen& seen, bool anywhere);
   void write(std::uint64_t request, std::string payload, bool frees, base::SessionId session);
   void leases(std::uint64_t request, LeaseQuestion question);
   void change_leases(const std::vector<kv::LeaseChange>& changes);
   void keep_room(const std::string& reason);
-  void read(std::uint64_t request, kv::Transaction transaction);
+  void read(std::uint64_t request, kv::Transaction transaction, const Seen& seen);
   void read_serializable(std::uint64_t request, kv::Transaction transaction,
-                         std::uint32_t max_staleness_ms);
+                         std::uint32_t max_staleness_ms, const Seen& seen);
   void change_members(std::uint64_t request, const MemberChange& change);
   void move_leader(std::uint64_t request, const std::string& to);
   void pump();
@@ -59,7 +61,7 @@ class Replica::Impl {
     kChanging,  // a membership change whose first step is applied
     kMoving,    // a hand-over of leadership that was begun
   };
-  enum class Kind : std::uint8_t { kRead, kWrite, kMembers, kMoveLeader, kLeases };
+  enum class Kind : std::uint8_t { kRead, kWrite, kMembers, kMoveLeader, kLeases, kDoubt };
   struct Pending {
     Stage stage = Stage::kQueued;
     Kind kind = Kind::kRead;
@@ -70,7 +72,10 @@ class Replica::Impl {
     kv::Transaction transaction;  // of a read, until kInApply
     base::SessionId session;      // of a write
     LeaseQuestion question;       // kLeases
-    bool reads() const { return kind == Kind::kRead || kind == Kind::kLeases; }
+    Seen seen;                    // kRead, kDoubt
+    bool reads() const {
+      return kind == Kind::kRead || kind == Kind::kLeases || kind == Kind::kDoubt;
+    }
   };
   using Request = std::uint64_t;
   /// By how much clocks may differ (DESIGN section 6, rule 8).
@@ -109,7 +114,16 @@ class Replica::Impl {
   void answer_leases(Request request, base::Index barrier);
   void answer_waiting_leases();
 
+  // What clients have seen (replica_lineage.cc).
+  enum class Known : std::uint8_t { kNothing, kSame, kAnother };
+  std::string contradiction(const Seen& seen) const;
+  Known knows(const Seen& seen) const;
+  bool lacks(const Seen& seen, base::Index read_index) const;
+  std::string lacking(const Seen& seen, base::Index read_index) const;
+  void end_doubt(Request request, base::Index read_index);
+
   // Time, and reads at a time (replica_times.cc).
+  void merge_time(base::HybridTime time);
   std::uint64_t now_ms() const;
   base::HybridTime stamp();
   void bound_stamps();

@@ -77,16 +77,17 @@ void Replica::Impl::write(Request request, std::string payload, bool frees,
   queued_writes_.push_back({request, {}, std::move(payload)});
 }
 
-void Replica::Impl::read(Request request, kv::Transaction transaction) {
+void Replica::Impl::read(Request request, kv::Transaction transaction, const Seen& seen) {
   CHECK(!kv::writes(transaction), "reads do not write");
   Pending* pending = take_in(request, Kind::kRead, bytes_of(transaction));
   if (pending == nullptr) return;
+  pending->seen = seen;
   pending->transaction = std::move(transaction);
   queued_reads_.push_back(request);
 }
 
 void Replica::Impl::read_serializable(Request request, kv::Transaction transaction,
-                                      std::uint32_t max_staleness_ms) {
+                                      std::uint32_t max_staleness_ms, const Seen& seen) {
   CHECK(!kv::writes(transaction), "reads do not write");
   // Rule 4: a member in quarantine serves nothing.
   if (core_.summary().quarantined) {
@@ -95,7 +96,7 @@ void Replica::Impl::read_serializable(Request request, kv::Transaction transacti
   // Where nobody writes no entry says how late it is, so a round of heartbeats has to.
   const std::uint64_t closed_ms = position_.time.milliseconds();
   if (max_staleness_ms != 0 && now_ms() > closed_ms + max_staleness_ms) {
-    return read(request, std::move(transaction));
+    return read(request, std::move(transaction), seen);
   }
   Pending* pending = take_in(request, Kind::kRead, bytes_of(transaction));
   if (pending == nullptr) return;
@@ -317,8 +318,13 @@ void Replica::Impl::release(const std::vector<raft::ReadOutcome>& outcomes) {
     if (outcome.code != Code::kOk) {
       if (!leader) leader = core_.summary().leader;
       fail(outcome.id, outcome.code, "", *leader);
+    } else if (pending.kind == Kind::kDoubt) {
+      end_doubt(outcome.id, outcome.index);
     } else if (pending.kind == Kind::kLeases) {
       answer_leases(outcome.id, outcome.index);
+    } else if (lacks(pending.seen, outcome.index)) {
+      fail(outcome.id, Code::kOtherHistory, lacking(pending.seen, outcome.index),
+           core_.summary().leader);
     } else if (outcome.index <= handed_) {
       start_read(outcome.id, pending);
     } else {

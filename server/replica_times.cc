@@ -50,6 +50,11 @@ HybridTime Replica::Impl::stamp() {
   return clock_.now(now_ms());
 }
 
+/// What clients have heard of is past: later entries are stamped later, if it is no nonsense.
+void Replica::Impl::merge_time(HybridTime time) {
+  if (!agreed_ || agreed_->state == ClockState::kAgreed) (void)clock_.receive(time, now_ms());
+}
+
 /// What stamps this member takes from a leader.
 void Replica::Impl::bound_stamps() {
   if (!agreed_ || steady_ms_ < next_bound_ms_) return;

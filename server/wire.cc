@@ -216,4 +216,9 @@ void write_status(const NodeView& view, const std::string& http_address,
   }
 }
 
+Seen from_wire(schema::Seen::Reader from) {
+  return {from.getGeneration(), base::Index(from.getApplied()), base::ChainHash{from.getHash()},
+          base::HybridTime(from.getTime())};
+}
+
 }  // namespace server

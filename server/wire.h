@@ -28,4 +28,7 @@ Header header_of(const NodeView& view);
 /// The same of a state that stands at `position`.
 Header header_of(const NodeView& view, const kv::Position& position);
 
+/// What a client has seen, whatever it says.
+Seen from_wire(schema::Seen::Reader from);
+
 }  // namespace server

@@ -9,7 +9,7 @@
 namespace base {
 namespace {
 
-constexpr int kCodes = 36;
+constexpr int kCodes = 37;
 
 TEST(Traits, NumbersAndNamesAreStable) {
   const char* const kNames[kCodes] = {"ok",
@@ -47,7 +47,8 @@ TEST(Traits, NumbersAndNamesAreStable) {
                                       "lease-not-found",
                                       "lease-exists",
                                       "fenced",
-                                      "lagging"};
+                                      "lagging",
+                                      "other-history"};
   std::set<std::string_view> seen;
   for (int i = 0; i < kCodes; ++i) {
     const CodeTraits& row = traits(static_cast<Code>(i));

@@ -418,6 +418,47 @@ TEST_F(ClientTest, ASerializableReadNeedsNoLeader) {
   EXPECT_LT(took_ms_, 300u);
 }
 
+TEST_F(ClientTest, SaysWhatItHasSeenUntilItForgets) {
+  make_three();
+  open();
+  ASSERT_TRUE(put("a", "1").status.is_ok());
+  EXPECT_EQ(member(0).seen.applied, base::Index()) << "nothing yet";
+  ASSERT_TRUE(put("a", "2").status.is_ok());  // whose answer is of revision 1
+  ASSERT_TRUE(put("a", "3").status.is_ok());
+  EXPECT_EQ(member(0).seen.applied, base::Index(1));
+  EXPECT_EQ(member(0).seen.generation, 3u);
+  EXPECT_EQ(member(0).seen.hash.value, 7u);
+  EXPECT_EQ(member(0).seen.time, base::HybridTime(1, 0));
+  client_->accept_history();
+  ASSERT_TRUE(put("a", "4").status.is_ok());
+  EXPECT_EQ(member(0).seen.applied, base::Index());
+}
+
+TEST_F(ClientTest, AMemberOfAnotherHistoryIsLeftForOneThatGoesOn) {
+  make_three();
+  member(0).submit = FakeMember::Submit::kRefuse;
+  member(0).code = Code::kOtherHistory;
+  member(1).leads = true;
+  member(1).term = 2;
+  open();
+  EXPECT_TRUE(put("a", "1").status.is_ok());
+  EXPECT_EQ(member(1).writes.size(), 1u);
+}
+
+TEST_F(ClientTest, IfNobodyGoesOnFromWhatWasSeenTheCallerIsTold) {
+  make_three();
+  open();
+  ASSERT_TRUE(put("a", "1").status.is_ok());
+  for (int i = 0; i < 3; ++i) {
+    member(i).submit = FakeMember::Submit::kRefuse;
+    member(i).code = Code::kOtherHistory;
+  }
+  const Outcome outcome = put("a", "2");
+  EXPECT_EQ(outcome.status.code(), Code::kOtherHistory);
+  EXPECT_EQ(outcome.status.applied(), base::Applied::kNo);
+  EXPECT_LT(took_ms_, 3000u);
+}
+
 TEST_F(ClientTest, AMemberThatComesBackIsFound) {
   make_three();
   open();

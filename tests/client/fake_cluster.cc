@@ -63,6 +63,11 @@ class FakeMember::Server final : public schema::Holdfast::Server {
     if (member_.frozen) return kj::NEVER_DONE;
     auto calls = context.getParams().getCalls();
     member_.batches.push_back(calls.size());
+    const auto seen = context.getParams().getSeen();
+    member_.seen.applied = base::Index(seen.getApplied());
+    member_.seen.generation = seen.getGeneration();
+    member_.seen.hash.value = seen.getHash();
+    member_.seen.time = base::HybridTime(seen.getTime());
     const Submit how = member_.submit;
     if (member_.times > 0 && --member_.times == 0) member_.submit = Submit::kServe;
     KJ_REQUIRE(how != Submit::kThrowIfMany || calls.size() == 1, "the reply is too large");
@@ -83,6 +88,10 @@ class FakeMember::Server final : public schema::Holdfast::Server {
     to.setMember(member_.id_);
     to.setTerm(member_.term);
     to.setRevision(member_.state_.revision);
+    to.setGeneration(3);
+    to.setApplied(member_.state_.revision);
+    to.setHash(member_.state_.revision * 7);
+    to.setTime(member_.state_.revision << 16);
   }
 
   void fail(schema::Outcome::Builder to, base::Code code) {

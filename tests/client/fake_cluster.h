@@ -74,6 +74,7 @@ class FakeMember {
   // ---- What it has seen ----
   std::vector<Arrival> writes;
   std::vector<std::size_t> batches;  // calls a submit
+  Header seen;                       // as the last submit said
   std::uint32_t reads = 0;
   std::uint32_t connections = 0;
 

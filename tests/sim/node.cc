@@ -479,9 +479,10 @@ std::uint64_t Node::take_in(Answer answer) {
   return request;
 }
 
-void Node::write(std::string payload, Answer answer, base::SessionId session) {
-  post([this, payload = std::move(payload), answer = std::move(answer), session] {
-    turn([&] { process_->replica->write(take_in(answer), payload, false, session); });
+void Node::write(std::string payload, Answer answer, base::SessionId session,
+                 const server::Seen& seen) {
+  post([this, payload = std::move(payload), answer = std::move(answer), session, seen] {
+    turn([&] { process_->replica->write(take_in(answer), payload, false, session, seen); });
   });
 }
 std::optional<base::Result<kv::Changes>> Node::changes(kv::Revision after,
@@ -506,7 +507,7 @@ void Node::leases(server::LeaseQuestion question, Answer answer) {
     turn([&] { process_->replica->leases(take_in(answer), question); });
   });
 }
-void Node::read(kv::Transaction transaction, Answer answer) {
+void Node::read(kv::Transaction transaction, Answer answer, const server::Seen& seen) {
   if (options_.mistakes.read_without_barrier) {
     return post([this, transaction = std::move(transaction), answer = std::move(answer)] {
       turn([&] {
@@ -515,9 +516,8 @@ void Node::read(kv::Transaction transaction, Answer answer) {
       });
     });
   }
-  post([this, transaction = std::move(transaction), answer = linearizable(std::move(answer))] {
-    turn([&] { process_->replica->read(take_in(answer), transaction); });
-  });
+  post([this, transaction = std::move(transaction), answer = linearizable(std::move(answer)),
+        seen] { turn([&] { process_->replica->read(take_in(answer), transaction, seen); }); });
 }
 void Node::change_members(server::MemberChange change) {
   post([this, change = std::move(change)] {
@@ -538,9 +538,9 @@ Node::Answer Node::count_answer() {
   };
 }
 
-void Node::read_serializable(kv::Transaction transaction, Answer answer) {
-  post([this, transaction = std::move(transaction), answer = std::move(answer)] {
-    turn([&] { process_->replica->read_serializable(take_in(answer), transaction); });
+void Node::read_serializable(kv::Transaction transaction, Answer answer, const server::Seen& seen) {
+  post([this, transaction = std::move(transaction), answer = std::move(answer), seen] {
+    turn([&] { process_->replica->read_serializable(take_in(answer), transaction, 0, seen); });
   });
 }
 

@@ -102,12 +102,13 @@ class Node : private server::Transport, private server::ClientPort, private serv
   void link_down(base::MemberId peer);
 
   // From clients. `answer` comes once, unless the process ends first. Require: running().
-  void write(std::string payload, Answer answer, base::SessionId session);
+  void write(std::string payload, Answer answer, base::SessionId session,
+             const server::Seen& seen = {});
   void leases(server::LeaseQuestion question, Answer answer);
   /// What its state says happened after a revision; nullopt: it serves nobody.
   std::optional<base::Result<kv::Changes>> changes(kv::Revision after, std::size_t slice_bytes);
-  void read(kv::Transaction transaction, Answer answer);
-  void read_serializable(kv::Transaction transaction, Answer answer);
+  void read(kv::Transaction transaction, Answer answer, const server::Seen& seen = {});
+  void read_serializable(kv::Transaction transaction, Answer answer, const server::Seen& seen = {});
   /// From an operator, who does not wait for the answer. Require: running().
   void change_members(server::MemberChange change);
   void move_leader(std::string to);

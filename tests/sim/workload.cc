@@ -187,13 +187,13 @@ void Client::send(Attempt attempt) {
   if (opening_) return node.write(storage::encode(kv::OpenSession()), answer, {});
   if (resolving_) {
     return node.write(storage::encode(kv::Write{session_, sequence_, 0, {}, true}), answer,
-                      session_);
+                      session_, seen_);
   }
   const Verb verb = operation().verb;
-  if (verb == Verb::kStaleGet) return node.read_serializable(transaction_, answer);
-  if (!operation().writes()) return node.read(transaction_, answer);
+  if (verb == Verb::kStaleGet) return node.read_serializable(transaction_, answer, seen_);
+  if (!operation().writes()) return node.read(transaction_, answer, seen_);
   const kv::Write write{session_, sequence_, sequence_, transaction_, false};
-  node.write(storage::encode(write), answer, session_);
+  node.write(storage::encode(write), answer, session_, seen_);
 }
 
 void Client::try_again(Time delay) {
@@ -247,6 +247,10 @@ void Client::resolved(const kv::Reply& reply) {
 }
 
 void Client::on_answer(Attempt attempt, const server::RequestOutcome& outcome) {
+  const server::Header& header = outcome.header;
+  if (outcome.status.is_ok() && header.applied > seen_.applied) {
+    seen_ = {header.generation, header.applied, header.hash, header.time};
+  }
   if (!busy_ || attempt < first_attempt_) return;
   if (resolving_ && outcome.status.is_ok()) return resolved(outcome.reply);
   if (outcome.status.is_ok()) {

@@ -80,6 +80,7 @@ class Client {
   const std::uint64_t id_;
   base::Random random_;
   std::size_t target_ = 0;
+  server::Seen seen_;  // the newest of all answers
   base::SessionId session_;
   std::uint64_t sequence_ = 0;
   bool opening_ = false;           // the attempt opens a session
