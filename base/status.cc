@@ -74,7 +74,7 @@ constexpr std::array kTraits = {
                "a lock that this relies on is not held with its token"},
     CodeTraits{Code::kLagging, "lagging", true, Applied::kNo, 4, 503,
                "the watch has to be resumed"},
-    CodeTraits{Code::kOtherHistory, "other-history", false, Applied::kNo, 3, 409,
+    CodeTraits{Code::kOtherHistory, "other-history", false, Applied::kNo, 1, 409,
                "this history does not go on from what was seen before"},
 };
 
