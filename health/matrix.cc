@@ -37,6 +37,7 @@ class Judgement {
       for (std::size_t j = i + 1; j < members_.size(); ++j) judge_link(members_[i], members_[j]);
     }
     judge_round_trips();
+    judge_states();
     std::stable_sort(verdicts_.begin(), verdicts_.end(), [](const Verdict& a, const Verdict& b) {
       return std::pair(a.kind, a.subject) < std::pair(b.kind, b.subject);
     });
@@ -246,6 +247,57 @@ class Judgement {
     }
   }
 
+  /// After the newest entry for which a majority has digests: whoever has others than a majority
+  /// has.
+  void judge_states() {
+    std::map<std::uint64_t, std::size_t> taken;
+    for (const auto& [id, fresh] : fresh_) {
+      if (!fresh.row->scrub.empty()) ++taken[fresh.row->scrub_index];
+    }
+    const std::size_t quorum = members_.size() / 2 + 1;
+    std::erase_if(taken, [&](const auto& each) { return each.second < quorum; });
+    if (taken.empty()) return;
+    const std::uint64_t index = taken.rbegin()->first;
+    std::map<std::vector<std::uint64_t>, std::size_t> states;
+    for (const auto& [id, fresh] : fresh_) {
+      if (fresh.row->scrub_index == index && !fresh.row->scrub.empty()) ++states[fresh.row->scrub];
+    }
+    bool decided = false;
+    for (const auto& [sound, count] : states) {
+      if (count < quorum) continue;
+      decided = true;
+      for (const auto& [id, fresh] : fresh_) {
+        const Row& row = *fresh.row;
+        if (row.scrub_index != index || row.scrub.empty() || row.scrub == sound) continue;
+        find(VerdictKind::kDiverged, id, MemberId(),
+             "its state after entry " + std::to_string(index) + " is not that of " +
+                 std::to_string(count) + " of " + std::to_string(members_.size()) +
+                 " members: " + ranges(row.scrub, sound));
+      }
+    }
+    if (!decided) find_undecided(index, states.begin()->first, states.rbegin()->first);
+  }
+  void find_undecided(std::uint64_t index, const std::vector<std::uint64_t>& one,
+                      const std::vector<std::uint64_t>& other) {
+    for (const MemberId id : members_) {
+      const auto fresh = fresh_.find(id);
+      if (fresh == fresh_.end() || fresh->second.row->scrub_index != index) continue;
+      return find(VerdictKind::kUndecided, id, MemberId(),
+                  "after entry " + std::to_string(index) +
+                      " members' states differ, and none is a majority's: " + ranges(one, other));
+    }
+  }
+  std::string ranges(const std::vector<std::uint64_t>& one,
+                     const std::vector<std::uint64_t>& other) const {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(one.size(), other.size()); ++i) {
+      if (one[i] == other[i]) continue;
+      text += text.empty() ? "" : ", ";
+      text += options_.range_name ? options_.range_name(i) : std::to_string(i);
+    }
+    return text;
+  }
+
   const MemberId self_;
   const std::vector<MemberId>& members_;
   const MatrixOptions& options_;
@@ -265,9 +317,9 @@ const LinkView* Row::find(MemberId peer) const {
 }
 
 std::string_view name_of(VerdictKind kind) {
-  static constexpr std::string_view kNames[] = {"dead",           "isolated", "partial", "one-way",
-                                                "slow-link",      "slow",     "stalled", "clock",
-                                                "no-agreed-time", "full",     "gray"};
+  static constexpr std::string_view kNames[] = {
+      "dead",  "isolated",       "partial",  "one-way",       "slow-link", "slow", "stalled",
+      "clock", "no-agreed-time", "diverged", "states-differ", "full",      "gray"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

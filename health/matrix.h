@@ -42,6 +42,8 @@ struct Row {
   std::int64_t clock_off_ms = 0;        // its clock minus the agreed time
   bool full = false;                    // its disk has less room than the reserve
   std::string reason;                   // why it is stalled or slow
+  std::uint64_t scrub_index = 0;        // the entry after which its state has these digests
+  std::vector<std::uint64_t> scrub;     // one a range; empty: none were taken yet
   std::vector<std::uint32_t> moves_ms;  // ages of the hand-overs that it made because it was slow
   std::vector<LinkView> links;
 
@@ -49,17 +51,19 @@ struct Row {
 };
 
 enum class VerdictKind : std::uint8_t {
-  kDead,      // nobody hears subject
-  kIsolated,  // this member hears no majority: it judges nobody else
-  kPartial,   // subject and other do not hear each other, and somebody hears both
-  kOneWay,    // other does not hear subject, which hears other
-  kSlowLink,  // between subject and other alone
-  kSlow,      // subject's disk, or all its links
-  kStalled,   // subject says so itself
-  kClock,     // subject's clock is far from the agreed time; says so itself
-  kNoTime,    // subject hears a majority, and the clocks of none agree; says so itself
-  kFull,      // subject's disk has less room than the reserve; says so itself
-  kGray,      // subject calls itself well and answers, and takes in nothing
+  kDead,       // nobody hears subject
+  kIsolated,   // this member hears no majority: it judges nobody else
+  kPartial,    // subject and other do not hear each other, and somebody hears both
+  kOneWay,     // other does not hear subject, which hears other
+  kSlowLink,   // between subject and other alone
+  kSlow,       // subject's disk, or all its links
+  kStalled,    // subject says so itself
+  kClock,      // subject's clock is far from the agreed time; says so itself
+  kNoTime,     // subject hears a majority, and the clocks of none agree; says so itself
+  kDiverged,   // subject's state is another one than a majority's after the same entry
+  kUndecided,  // the same, and no majority has any one state; subject is the first of them
+  kFull,       // subject's disk has less room than the reserve; says so itself
+  kGray,       // subject calls itself well and answers, and takes in nothing
 };
 /// Kebab-case, stable: "one-way".
 std::string_view name_of(VerdictKind kind);
@@ -77,12 +81,13 @@ struct Verdict {
 };
 
 struct MatrixOptions {
-  std::uint32_t fresh_ms = 1000;      // older rows are no evidence
-  std::uint32_t silent_ms = 600;      // 2T: longer silences are a complaint
-  std::uint32_t append_ms = 1200;     // 4T without an acknowledged append
-  double slow_link_min_ms = 20;       // a round trip below it is never slow
-  std::uint32_t no_time_ms = 10'000;  // without an agreed time
-  double slow_link_times = 8;         // nor one below so many times the median
+  std::uint32_t fresh_ms = 1000;                     // older rows are no evidence
+  std::uint32_t silent_ms = 600;                     // 2T: longer silences are a complaint
+  std::uint32_t append_ms = 1200;                    // 4T without an acknowledged append
+  double slow_link_min_ms = 20;                      // a round trip below it is never slow
+  std::uint32_t no_time_ms = 10'000;                 // without an agreed time
+  std::string (*range_name)(std::size_t) = nullptr;  // of a digest
+  double slow_link_times = 8;                        // nor one below so many times the median
 };
 
 /// The rows of all members, as they came.

@@ -30,7 +30,8 @@ enum Effect : std::uint64_t {
   kWrote = 3,
   kAnswered = 4,
   kTicked = 5,
-  kExpired = 6
+  kExpired = 6,
+  kScrubbed = 7
 };
 
 class Machine final : public StateMachine {
@@ -206,6 +207,8 @@ Result<Reply> Machine::apply_entry(const AppliedEntry& entry) {
     reply = run(*write, entry.index, effects);
   } else if (const auto* expire = std::get_if<Expire>(&*entry.command)) {
     reply = run(*expire, entry, effects);
+  } else if (std::holds_alternative<Scrub>(*entry.command)) {
+    effects.add(kScrubbed);
   } else {
     CHECK(std::holds_alternative<Tick>(*entry.command));
     effects.add(kTicked);

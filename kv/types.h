@@ -304,7 +304,13 @@ struct Expire {
   bool operator==(const Expire&) const = default;
 };
 
-using Command = std::variant<OpenSession, CloseSession, Write, Tick, Expire>;
+/// Changes nothing: after this entry each member takes digests of its state (scrub.h), so that they
+/// can be compared.
+struct Scrub {
+  bool operator==(const Scrub&) const = default;
+};
+
+using Command = std::variant<OpenSession, CloseSession, Write, Tick, Expire, Scrub>;
 
 /// What became of a lease by an entry, for who counts its time.
 struct LeaseChange {

@@ -194,6 +194,8 @@ struct ObserverRow {
   clock @16 :UInt8;     # health::ClockState
   clockForMs @17 :UInt32; # it has been so
   clockOffMs @18 :Int64;  # by how much its clock is ahead of the agreed time
+  scrubIndex @19 :UInt64; # the entry after which its state has the digests of `scrub`
+  scrub @20 :List(UInt64);
 }
 struct ObservedPeer {
   member @0 :UInt64;

@@ -12,6 +12,7 @@ struct Command {
     write @3 :Write;
     tick @4 :Void;  # nothing but its stamp
     expire @5 :Expire;
+    scrub @6 :Void;  # each member takes digests of its state after this entry
   }
 }
 

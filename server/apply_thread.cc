@@ -161,15 +161,26 @@ Status ApplyThread::apply_all(ApplyWork& work) {
   std::size_t bytes = 0;
   for (auto& entry : work.entries) {
     bytes += entry->size_bytes();
+    const bool scrubs =
+        entry->kind == raft::EntryKind::kCommand && entry->payload == scrub_payload_;
     slice.push_back(std::move(entry));
-    if (bytes < kSliceBytes) continue;
-    const Status status = apply_slice(std::exchange(slice, {}), work.log_ordinal);
+    if (bytes < kSliceBytes && !scrubs) continue;
+    Status status = apply_slice(std::exchange(slice, {}), work.log_ordinal);
+    if (status.is_ok() && scrubs) status = begin_scrub();
     if (!status.is_ok()) return status;
     send_events();
     bytes = 0;
   }
   if (slice.empty()) return Status::ok();
   return apply_slice(std::move(slice), work.log_ordinal);
+}
+
+Status ApplyThread::begin_scrub() {
+  if (!scrub_) return Status::ok();
+  auto frozen = machine_->snapshot();
+  if (!frozen) return frozen.status();
+  scrub_(std::move(frozen).value());
+  return Status::ok();
 }
 
 Status ApplyThread::apply_slice(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal) {

@@ -16,6 +16,7 @@
 #include "server/process_faults.h"
 #include "server/stamps.h"
 #include "server/work_queue.h"
+#include "storage/codec.h"
 
 namespace server {
 
@@ -48,6 +49,9 @@ class ApplyThread : public ApplyPort {
 
   ApplyThread(std::unique_ptr<kv::StateMachine> machine, PostToLoop post, Fatal fatal, Stamp& stamp,
               ProcessFaults& faults);
+
+  /// The state right after each kv::Scrub goes to `take`, on the apply thread. Before run().
+  void scrub_with(std::function<void(kv::StateSnapshot)> take) { scrub_ = std::move(take); }
 
   void apply(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal) override;
   void read(std::uint64_t request, kv::Transaction transaction) override;
@@ -109,6 +113,7 @@ class ApplyThread : public ApplyPort {
 
   base::Status serve(Work& work);
   base::Status apply_all(ApplyWork& work);
+  base::Status begin_scrub();
   base::Status apply_slice(std::vector<raft::EntryPtr> entries, base::Ordinal log_ordinal);
   base::Status serve_read(ReadWork& work);
   base::Status continue_read();
@@ -128,6 +133,8 @@ class ApplyThread : public ApplyPort {
   Stamp& stamp_;
   ProcessFaults& faults_;
   std::atomic<std::uint64_t> sessions_{0};
+  const std::string scrub_payload_ = storage::encode(kv::Scrub{});
+  std::function<void(kv::StateSnapshot)> scrub_;
   WorkQueue<Work> queue_;
   bool sweeps_ = true;        // compacted history may be left to remove, also from before a restart
   base::Revision swept_for_;  // the compaction that is, or was, swept

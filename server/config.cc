@@ -31,6 +31,7 @@ struct Texts {
   std::string time_scale = "1";
   std::string log_bytes_max = std::to_string(64 << 20);
   std::string probe_ms = "1000";
+  std::string scrub_ms = "3600000";
   std::string heartbeat_ms = "50";
   std::string election_ms = "300";
 };
@@ -57,6 +58,7 @@ constexpr OptionRow kOptions[] = {
     {"log-bytes-max", &Texts::log_bytes_max,
      "above it the log is cut where every member has it; above four times\nas much everywhere, and "
      "whoever lacks it gets a snapshot"},
+    {"scrub-ms", &Texts::scrub_ms, "between comparisons of all members' states; 0: none"},
     {"probe-ms", &Texts::probe_ms, "between probes of itself as a client; 0: none"},
     {"heartbeat-ms", &Texts::heartbeat_ms, "between heartbeats (10 to 10000)"},
     {"stall-reactions", &Texts::stall_reactions,
@@ -164,6 +166,8 @@ Status read_numbers(const Texts& texts, Config* config) {
                        std::uint64_t{1} << 40, &config->log_bytes_max);
   if (!status.is_ok()) return status;
   status = read_number("probe-ms", texts.probe_ms, 0u, 3'600'000u, &config->probe_ms);
+  if (!status.is_ok()) return status;
+  status = read_number("scrub-ms", texts.scrub_ms, 0u, 2'000'000'000u, &config->scrub_ms);
   if (!status.is_ok()) return status;
   status = read_number("heartbeat-ms", texts.heartbeat_ms, 10u, 10'000u, &config->heartbeat_ms);
   if (!status.is_ok()) return status;

@@ -3,11 +3,20 @@
 #include <utility>
 
 #include "server/clock.h"
+#include "storage/discard.h"
 
 namespace server {
 
 using base::Code;
 using base::Status;
+
+namespace {
+
+/// At most 25 MB a second: half of a slow disk, and nothing of a fast one.
+constexpr std::uint32_t kScrubEveryMs = 5;
+constexpr std::size_t kScrubBytes = 128 << 10;
+
+}  // namespace
 
 DiskThread::DiskThread(storage::LogStore& log, SnapshotTransfers::Begin begin, PostToLoop post,
                        Fatal fatal, Stamp& stamp, LogSink& lines, SpaceProbe& space)
@@ -21,7 +30,7 @@ DiskThread::DiskThread(storage::LogStore& log, SnapshotTransfers::Begin begin, P
 
 void DiskThread::run() {
   for (;;) {
-    std::vector<Work> batch = queue_.wait(kWatermarkMs);
+    std::vector<Work> batch = queue_.wait(scrub_ ? kScrubEveryMs : kWatermarkMs);
     const bool last = batch.empty() && queue_.stopped();
     if (last) next_sync_ms_ = 0;
     Status status = sync_if_due();
@@ -29,6 +38,7 @@ void DiskThread::run() {
       status = serve(*work);
       if (status.is_ok()) status = sync_if_due();
     }
+    continue_scrub();
     if (!status.is_ok()) return fatal_(status);
     if (last) return;
   }
@@ -47,10 +57,36 @@ Status DiskThread::serve(Work& work) {
   const Busy busy(stamp_, boot_ms());
   if (const auto* load = std::get_if<raft::LoadRequest>(&work)) return serve_load(*load);
   if (const auto* cut = std::get_if<CutWork>(&work)) return serve_cut(*cut);
+  if (const auto* discard = std::get_if<DiscardWork>(&work)) return serve_discard(*discard);
+  if (auto* scrub = std::get_if<ScrubWork>(&work)) {
+    scrub_.emplace(std::move(scrub->frozen));
+    return Status::ok();
+  }
   if (!std::holds_alternative<QuarantineWork>(work)) return serve_snapshot(work);
   const std::string& reason = std::get<QuarantineWork>(work).reason;
   lines_.write(LogLevel::kError, "quarantine is being written down", {{"reason", reason}});
   return log_.quarantine(reason);
+}
+
+/// One slice, so that what else there is to do comes between two.
+void DiskThread::continue_scrub() {
+  if (!scrub_ || boot_ms() < next_scrub_ms_) return;
+  const Busy busy(stamp_, boot_ms());
+  const auto more = scrub_->advance(kScrubBytes);
+  next_scrub_ms_ = boot_ms() + kScrubEveryMs;
+  if (more.is_ok() && more.value()) return;
+  ScrubbedEvent event{scrub_->index(), more.status(), {}};
+  if (more.is_ok()) event.digests = scrub_->digests();
+  scrub_.reset();
+  std::vector<LoopEvent> events;
+  events.emplace_back(std::move(event));
+  post_(std::move(events));
+}
+
+Status DiskThread::serve_discard(const DiscardWork& work) {
+  Status status = storage::mark_state_for_discard(work.member_directory, work.reason);
+  if (!status.is_ok()) return status;
+  return {Code::kCorrupt, work.reason + "; it is put aside at the next start, and comes anew"};
 }
 
 Status DiskThread::serve_load(const raft::LoadRequest& request) {

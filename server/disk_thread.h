@@ -6,6 +6,7 @@
 #include <string>
 #include <variant>
 
+#include "kv/scrub.h"
 #include "raft/core.h"
 #include "server/events.h"
 #include "server/log_sink.h"
@@ -54,6 +55,14 @@ class DiskThread {
     queue_.push(PartWork{std::move(source), std::move(give)});
   }
 
+  /// Takes digests of a frozen state, slowly; then ScrubbedEvent. One before it that has not ended
+  /// is given up.
+  void scrub(kv::StateSnapshot frozen) { queue_.push(ScrubWork{std::move(frozen)}); }
+  /// Marks the own state as one to be put aside, and ends the node.
+  void discard_state(std::string member_directory, std::string reason) {
+    queue_.push(DiscardWork{std::move(member_directory), std::move(reason)});
+  }
+
   /// The thread's life: returns after stop(), a drained queue and a last sync, or after an error.
   void run();
   /// Any thread.
@@ -78,18 +87,26 @@ class DiskThread {
   struct TakeWork {
     std::function<void(std::unique_ptr<kv::IncomingEngine>)> take;
   };
+  struct ScrubWork {
+    kv::StateSnapshot frozen;
+  };
+  struct DiscardWork {
+    std::string member_directory, reason;
+  };
   struct PartWork {
     std::shared_ptr<storage::SnapshotFileSource> source;
     GivePart give;
   };
-  using Work =
-      std::variant<raft::LoadRequest, CutWork, QuarantineWork, OpenWork, raft::SnapshotReadRequest,
-                   DropWork, raft::SnapshotStoreRequest, TakeWork, PartWork>;
+  using Work = std::variant<raft::LoadRequest, CutWork, QuarantineWork, OpenWork,
+                            raft::SnapshotReadRequest, DropWork, raft::SnapshotStoreRequest,
+                            TakeWork, PartWork, ScrubWork, DiscardWork>;
 
   base::Status serve(Work& work);
   base::Status serve_load(const raft::LoadRequest& request);
   base::Status serve_cut(const CutWork& work);
   base::Status serve_snapshot(Work& work);
+  base::Status serve_discard(const DiscardWork& work);
+  void continue_scrub();
   void tell(raft::SnapshotRead read);
   base::Status sync_if_due();
 
@@ -101,6 +118,8 @@ class DiskThread {
   SpaceProbe& space_;
   SnapshotTransfers transfers_;
   std::uint64_t next_sync_ms_ = 0;
+  std::optional<kv::ScrubReading> scrub_;
+  std::uint64_t next_scrub_ms_ = 0;
   WorkQueue<Work> queue_;
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "base/status.h"
+#include "kv/scrub.h"
 #include "kv/state_machine.h"
 #include "kv/types.h"
 #include "raft/core.h"
@@ -57,10 +58,17 @@ struct SnapshotInstalledEvent {
   raft::SnapshotMeta snapshot;
   kv::Position position;
 };
+/// Digests of the state after `index`; not ok: it could not be read.
+struct ScrubbedEvent {
+  base::Index index;
+  base::Status status;
+  kv::ScrubDigests digests;
+};
 struct DrainEvent {};
-using LoopEvent = std::variant<PersistedEvent, PersistFailedEvent, LoadedEvent, CutEvent,
-                               AppliedEvent, LeasesChangedEvent, ReadDoneEvent, raft::SnapshotRead,
-                               SnapshotStoredEvent, SnapshotInstalledEvent, DrainEvent>;
+using LoopEvent =
+    std::variant<PersistedEvent, PersistFailedEvent, LoadedEvent, CutEvent, AppliedEvent,
+                 LeasesChangedEvent, ReadDoneEvent, raft::SnapshotRead, SnapshotStoredEvent,
+                 SnapshotInstalledEvent, ScrubbedEvent, DrainEvent>;
 /// Any thread; a batch that belongs together wakes the loop once.
 using PostToLoop = std::function<void(std::vector<LoopEvent>)>;
 /// Any thread: the node can not go on and must end within a moment.

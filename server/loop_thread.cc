@@ -169,6 +169,8 @@ class LoopThread::Turn : private LogPort,
       replica_.loaded(loaded->peer, loaded->from, std::move(loaded->entries));
     } else if (auto* cut = std::get_if<CutEvent>(&event)) {
       replica_.log_cut(cut->through);
+    } else if (const auto* scrubbed = std::get_if<ScrubbedEvent>(&event)) {
+      take_scrub(*scrubbed);
     } else if (auto* applied = std::get_if<AppliedEvent>(&event)) {
       replica_.applied(std::move(applied->entries), std::move(applied->replies),
                        std::move(applied->position));
@@ -186,6 +188,18 @@ class LoopThread::Turn : private LogPort,
     } else {
       replica_.drain();
       changed_ = true;
+    }
+  }
+
+  void take_scrub(const ScrubbedEvent& scrubbed) {
+    if (scrubbed.status.is_ok()) {
+      observer_.scrubbed(scrubbed.index, {scrubbed.digests.begin(), scrubbed.digests.end()});
+    } else if (scrubbed.status.code() == base::Code::kCorrupt) {
+      discard_state("its state cannot be read whole: " + scrubbed.status.detail());
+    } else {
+      peers_.lines->write(
+          LogLevel::kWarn, "a scrub did not end",
+          {{"index", scrubbed.index.value}, {"reason", scrubbed.status.to_string()}});
     }
   }
 
@@ -326,6 +340,13 @@ class LoopThread::Turn : private LogPort,
   void assess(raft::SelfAssessment assessment) override { replica_.assess(std::move(assessment)); }
   void yield_leadership(base::MemberId to, const std::string& reason) override {
     replica_.yield_leadership(to, reason);
+  }
+  void diverged(const std::string& evidence) override { discard_state(evidence); }
+  /// It is not mended where it stands: the disk, or a bug, would have it again.
+  void discard_state(const std::string& why) {
+    peers_.lines->write(LogLevel::kError, "the own state is not trusted any more",
+                        {{"reason", why}});
+    peers_.disk->discard_state(peers_.member_directory, why);
   }
   void judged(const health::Verdict& verdict, bool stands) override {
     changed_ = true;

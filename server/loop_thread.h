@@ -53,6 +53,7 @@ struct LoopPeers {
   ReadinessOptions readiness;
   ProcessFaults* faults = nullptr;
   const SpaceProbe* space = nullptr;
+  std::string member_directory;
   const AppendTimes* append_times = nullptr;  // of the log thread
   Timelines* timelines = nullptr;
   /// The answers of one turn; called on the loop thread, must not block.

@@ -40,6 +40,7 @@ LoopOptions loop_options(const Config& config, const storage::LogStore& log,
   options.replica.cluster = config.cluster;
   options.replica.tick_ms = config.tick_ms();
   options.replica.log_bytes = config.log_bytes_max;
+  options.replica.scrub_every_ms = config.scrub_ms;
   options.core = core_options(config, log.opening(), log.identity().incarnation);
   options.recovered = std::move(recovered);
   options.position = std::move(position);
@@ -161,7 +162,9 @@ Node::Impl::Impl(const Config& config, LogSink& lines, End end, FaultPlane& faul
             return loop_.try_lease_request(std::move(requests), size_bytes);
           }),
       loop_started_(loop_.started()),
-      door_started_(door_.started()) {}
+      door_started_(door_.started()) {
+  apply_.scrub_with([this](kv::StateSnapshot frozen) { disk_.scrub(std::move(frozen)); });
+}
 
 NodeView Node::Impl::view() {
   NodeView view;
@@ -197,6 +200,7 @@ LoopPeers Node::Impl::loop_peers() {
   peers.journal = &journal_;
   peers.faults = &faults_.process();
   peers.space = &space_;
+  peers.member_directory = config_.data_dir + "/member";
   peers.readiness = readiness_options(config_);
   peers.append_times = &append_times_;
   peers.timelines = &timelines_;

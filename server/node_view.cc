@@ -143,6 +143,9 @@ void observer_metrics(MetricsText& text, const NodeView& view, const ObserverRep
   text.gauge("holdfast_clock_offset_seconds",
              "This clock minus the time that a majority agrees on; 0 within it, or without one.",
              static_cast<double>(own.clock_off_ms) / 1000);
+  text.gauge("holdfast_scrub_index",
+             "The entry after which this member last took digests of its state; 0: none yet.",
+             static_cast<double>(own.scrub_index));
   text.gauge("holdfast_health_slow_score", "Of the own disk: 0 is well, 100 is slow.", own.score);
   text.family("holdfast_network_peer_phi", "How unusual the silence of a peer is.", "gauge");
   for (const health::LinkView& link : own.links) {

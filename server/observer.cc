@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/scrub.h"
+
 namespace server {
 namespace {
 
@@ -34,6 +36,7 @@ health::MatrixOptions matrix_options(std::uint32_t time_scale) {
   options.silent_ms *= time_scale;
   options.append_ms *= time_scale;
   options.no_time_ms *= time_scale;
+  options.range_name = kv::name_of_scrub_range;
   options.slow_link_min_ms *= time_scale;
   return options;
 }
@@ -191,6 +194,8 @@ health::Row Observer::own_row(std::uint64_t now_us, const raft::CoreStatus& core
   row.clock = clock_state_;
   row.clock_for_ms = static_cast<std::uint32_t>((now_us - clock_since_us_) / 1000);
   row.clock_off_ms = clock().off_us / 1000;
+  row.scrub_index = scrub_index_;
+  row.scrub = scrub_;
   row.moves_ms = own_moves_ms(now_us);
   for (const auto& [id, peer] : peers_) {
     health::LinkView link;
@@ -279,6 +284,10 @@ void Observer::judge(std::uint64_t now_us, std::uint64_t wall_ms, const raft::Co
     if (!each.stands && each.found >= kFoundToStand) {
       each.stands = true;
       port_.judged(each.verdict, true);
+      const bool own = each.verdict.subject == options_.self;
+      if (own && each.verdict.kind == health::VerdictKind::kDiverged) {
+        port_.diverged(each.verdict.evidence);
+      }
     } else if (each.stands && each.missed >= kMissedToEnd) {
       port_.judged(each.verdict, false);
     }

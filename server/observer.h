@@ -41,6 +41,8 @@ class ObserverPort {
   virtual std::string name_of(base::MemberId id) const = 0;
   /// A verdict stands, or has ended.
   virtual void judged(const health::Verdict& verdict, bool stands) = 0;
+  /// This member's state is another one than the majority's.
+  virtual void diverged(const std::string& evidence) = 0;
 };
 
 /// What the log's disk has done, as of now.
@@ -88,6 +90,11 @@ class Observer {
   /// Any bytes; those that make no sense change nothing.
   void receive(base::MemberId from, const std::string& rows, std::uint64_t now_us);
   ObserverReport report(std::uint64_t now_us) const;
+  /// The own state after entry `index`, to be compared with the others'.
+  void scrubbed(base::Index index, std::vector<std::uint64_t> digests) {
+    scrub_index_ = index.value;
+    scrub_ = std::move(digests);
+  }
 
  private:
   struct Peer {
@@ -152,6 +159,8 @@ class Observer {
   std::uint64_t round_began_us_ = 0;
   std::string late_reason_;  // the last bad round was bad for that; else empty
   health::SlowScore score_;
+  std::uint64_t scrub_index_ = 0;
+  std::vector<std::uint64_t> scrub_;
   bool full_ = false;  // the own disk has less room than the reserve
 
   std::uint64_t led_since_us_ = 0;  // 0: does not lead

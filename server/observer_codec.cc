@@ -57,6 +57,9 @@ void write_row(const SentRow& sent, schema::ObserverRow::Builder to) {
   to.setClockForMs(row.clock_for_ms);
   to.setClockOffMs(row.clock_off_ms);
   to.setReason(row.reason.substr(0, kMostReasonBytes));
+  to.setScrubIndex(row.scrub_index);
+  auto scrub = to.initScrub(static_cast<unsigned>(row.scrub.size()));
+  for (unsigned i = 0; i < scrub.size(); ++i) scrub.set(i, row.scrub[i]);
   auto moves = to.initMovesMs(static_cast<unsigned>(row.moves_ms.size()));
   for (unsigned i = 0; i < moves.size(); ++i) moves.set(i, row.moves_ms[i]);
   auto peers = to.initPeers(static_cast<unsigned>(row.links.size()));
@@ -81,7 +84,7 @@ base::Result<SentRow> read_row(schema::ObserverRow::Reader from) {
   if (from.getSpeed() > static_cast<std::uint8_t>(health::SpeedClass::kSlow) ||
       from.getClock() > static_cast<std::uint8_t>(health::ClockState::kFar) ||
       from.getPeers().size() > kMostLinks || from.getMovesMs().size() > kMostLinks ||
-      from.getReason().size() > kMostReasonBytes) {
+      from.getScrub().size() > kMostScrubRanges || from.getReason().size() > kMostReasonBytes) {
     return Status(Code::kCorrupt, "a row of an observer is out of bounds");
   }
   row.observer = base::MemberId(from.getObserver());
@@ -101,6 +104,8 @@ base::Result<SentRow> read_row(schema::ObserverRow::Reader from) {
   row.clock_for_ms = from.getClockForMs();
   row.clock_off_ms = std::clamp<std::int64_t>(from.getClockOffMs(), -kMostOffMs, kMostOffMs);
   row.reason = from.getReason().cStr();
+  row.scrub_index = from.getScrubIndex();
+  for (const std::uint64_t digest : from.getScrub()) row.scrub.push_back(digest);
   for (const std::uint32_t age_ms : from.getMovesMs()) row.moves_ms.push_back(age_ms);
   for (const auto peer : from.getPeers()) read_link(peer, sent);
   return sent;

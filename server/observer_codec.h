@@ -33,6 +33,7 @@ base::Result<std::vector<SentRow>> decode_rows(const std::string& bytes);
 
 inline constexpr std::size_t kMostRows = 32;
 inline constexpr std::size_t kMostLinks = 32;
+inline constexpr std::size_t kMostScrubRanges = 64;
 inline constexpr std::size_t kMostReasonBytes = 200;
 
 }  // namespace server

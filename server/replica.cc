@@ -53,6 +53,7 @@ void Replica::Impl::advance(std::uint64_t steady_ms, std::uint64_t wall_ms,
     started_ = true;
     steady_ms_ = steady_ms;
     next_cut_ms_ = steady_ms + kCutEveryMs;
+    next_scrub_ms_ = steady_ms + options_.scrub_every_ms;
     return;
   }
   CHECK(steady_ms >= steady_ms_ || steady_ms_ - steady_ms < options_.tick_ms,
@@ -65,10 +66,19 @@ void Replica::Impl::advance(std::uint64_t steady_ms, std::uint64_t wall_ms,
   resign_if_drained();
   let_time_pass();
   count_leases();
+  scrub_if_due();
   if (steady_ms >= next_cut_ms_) {
     next_cut_ms_ = steady_ms + kCutEveryMs;
     cut_log();
   }
+}
+
+/// All members count from the last one, so that it does not matter who leads.
+void Replica::Impl::scrub_if_due() {
+  if (options_.scrub_every_ms == 0 || failed_ || steady_ms_ < next_scrub_ms_) return;
+  if (core_.summary().role != raft::Role::kLeader) return;
+  next_scrub_ms_ = steady_ms_ + options_.scrub_every_ms;
+  queued_writes_.push_back({kNobodys, {}, scrub_payload_});
 }
 
 /// Where everybody has the entries; or, once the log is far too large, what leaves the newest part.
@@ -226,6 +236,9 @@ void Replica::Impl::applied(std::vector<raft::EntryPtr> entries, std::vector<kv:
   const Term term = core_.summary().term;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     answer_write(*entries[i], std::move(replies[i]), term);
+    if (entries[i]->payload == scrub_payload_) {
+      next_scrub_ms_ = steady_ms_ + options_.scrub_every_ms;
+    }
     if (entries[i]->kind == raft::EntryKind::kConfiguration) finish_changes(*entries[i], term);
   }
   step(raft::Applied{position_.applied});

@@ -28,6 +28,8 @@ struct ReplicaOptions {
   /// Above it the log is cut where every member has it; above four times as much it is cut to this,
   /// and whoever lacks the rest gets a snapshot.
   std::uint64_t log_bytes = 64 << 20;
+  /// After that time without one the leader proposes a kv::Scrub; 0: never.
+  std::uint64_t scrub_every_ms = 0;
   std::size_t pending_requests = 4096;  // above it: kOverloaded
   std::size_t pending_bytes = 16 << 20;
 };

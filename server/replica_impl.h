@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/replica.h"
+#include "storage/codec.h"
 
 namespace server {
 
@@ -108,6 +109,7 @@ class Replica::Impl {
   void fail_everything();
   void resign_if_drained();
   void cut_log();
+  void scrub_if_due();
 
   // Leases (replica_leases.cc).
   void count_leases();
@@ -144,6 +146,8 @@ class Replica::Impl {
   std::uint64_t next_bound_ms_ = 0;
   bool started_ = false;  // advance() was called
   std::uint64_t next_cut_ms_ = 0;
+  const std::string scrub_payload_ = storage::encode(kv::Scrub{});
+  std::uint64_t next_scrub_ms_ = 0;
 
   std::unordered_map<Request, Pending> pending_;
   std::size_t pending_bytes_ = 0;

@@ -25,6 +25,7 @@ struct WriteCommand {
   void operator()(const kv::OpenSession&) { to.setOpenSession(); }
   void operator()(const kv::CloseSession& from) { to.setCloseSession(from.session.value); }
   void operator()(const kv::Tick&) { to.setTick(); }
+  void operator()(const kv::Scrub&) { to.setScrub(); }
   void operator()(const kv::Expire& from) {
     auto expire = to.initExpire();
     expire.setTerm(from.term.value);
@@ -67,6 +68,8 @@ Result<kv::Command> read_command(schema::Command::Reader from) {
       return read_write(from.getWrite());
     case schema::Command::TICK:
       return kv::Command(kv::Tick{});
+    case schema::Command::SCRUB:
+      return kv::Command(kv::Scrub{});
     case schema::Command::EXPIRE: {
       kv::Expire expire{kv::Term(from.getExpire().getTerm()), {}};
       for (const std::uint64_t lease : from.getExpire().getLeases()) {

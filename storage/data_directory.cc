@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "storage/discard.h"
 #include "storage/files.h"
 #include "storage/identity.h"
 #include "storage/new_directory.h"
@@ -138,6 +139,7 @@ base::Result<std::unique_ptr<DataDirectory>> DataDirectory::open(
   auto log = RocksLog::open({directory, identity.value(), opening.value(), initialised,
                              options.faults == nullptr ? nullptr : &options.faults->log});
   if (!log) return log.status();
+  if (Status status = discard_marked_state(directory); !status.is_ok()) return status;
   auto engine = RocksEngine::open(directory + "/state",
                                   options.faults == nullptr ? nullptr : &options.faults->state);
   if (!engine) return engine.status();

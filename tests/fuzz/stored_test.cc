@@ -52,6 +52,7 @@ kv::Command random_command(base::Random& random) {
   if (random.chance(10)) return kv::OpenSession{};
   if (random.chance(10)) return kv::CloseSession{base::SessionId(random.below(100))};
   if (random.chance(20)) return kv::Tick{};
+  if (random.chance(20)) return kv::Scrub{};
   if (random.chance(20))
     return kv::Expire{base::Term(random.next()), {base::LeaseId(random.next())}};
   kv::Write write;

@@ -77,6 +77,7 @@ class Generator {
         sessions_[sessions_.size() - 1 - random_.below(std::min<std::size_t>(7, sessions_.size()))];
     if (random_.chance(100)) return CloseSession{open.session};
     if (random_.chance(50)) return Tick{};
+    if (random_.chance(200)) return Scrub{};
     if (random_.chance(30)) {
       Expire expire{Term(term_ - (random_.chance(5) ? 1 : 0)), {}};
       for (auto n = random_.below(3); n > 0; --n) expire.leases.push_back(lease());

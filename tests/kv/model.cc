@@ -20,6 +20,7 @@ Reply Model::apply(const AppliedEntry& entry) {
 Reply Model::apply_command(const AppliedEntry& entry) {
   Reply reply;
   if (!entry.command || std::holds_alternative<Tick>(*entry.command)) return reply;
+  if (std::holds_alternative<Scrub>(*entry.command)) return reply;
   if (const auto* ended = std::get_if<Expire>(&*entry.command)) return expire(*ended, entry);
   if (std::holds_alternative<OpenSession>(*entry.command)) {
     while (sessions.size() >= limits_.sessions)

@@ -53,7 +53,10 @@ struct Observed : ObserverPort {
     }
   }
 
+  void diverged(const std::string& evidence) override { divergence = evidence; }
+
   const MemberId self;
+  std::string divergence;
   raft::CoreStatus core;
   SyncReading syncs;
   std::vector<std::pair<MemberId, std::string>> sent;
@@ -377,6 +380,29 @@ TEST_F(Observers, WhoHasNoAgreedTimeWhereOthersHaveOneIsBarred) {
   EXPECT_EQ(member(2).barred, "");
 }
 
+TEST_F(Observers, WhoseStateIsAnotherOneThanTheMajoritysIsToldSo) {
+  std::vector<std::uint64_t> digests(20, 7);
+  member(1).observer.scrubbed(base::Index(100), digests);
+  digests[6] = 8;
+  member(2).observer.scrubbed(base::Index(100), digests);
+  run_ms(1000);
+  for (auto& each : members_) {
+    EXPECT_EQ(each->standing, std::set<std::string>{"states-differ 1"})
+        << "two that differ are no majority against either";
+    EXPECT_EQ(each->divergence, "");
+  }
+  digests[6] = 7;
+  member(3).observer.scrubbed(base::Index(90), digests);
+  run_ms(1000);
+  EXPECT_FALSE(member(2).standing.contains("diverged 2")) << "another moment says nothing";
+  member(3).observer.scrubbed(base::Index(100), digests);
+  run_ms(1000);
+  for (auto& each : members_) EXPECT_TRUE(each->standing.contains("diverged 2"));
+  EXPECT_EQ(member(2).divergence,
+            "its state after entry 100 is not that of 2 of 3 members: keys 60..6f");
+  EXPECT_EQ(member(1).divergence + member(3).divergence, "");
+}
+
 TEST(ObserverCodec, KeepsWhatItWasGiven) {
   SentRow sent;
   sent.row.observer = MemberId(7);
@@ -392,6 +418,8 @@ TEST(ObserverCodec, KeepsWhatItWasGiven) {
   sent.age_ms = 11;
   sent.sent_us = 123;
   sent.wall_us = 456;
+  sent.row.scrub_index = 8;
+  sent.row.scrub = {3, 4};
   sent.row.clock = health::ClockState::kFar;
   sent.row.clock_for_ms = 12;
   sent.row.clock_off_ms = -34;
@@ -414,6 +442,8 @@ TEST(ObserverCodec, KeepsWhatItWasGiven) {
   EXPECT_EQ(row.echoes[0].echo_us, 77u);
   EXPECT_EQ(row.sent_us, 123u);
   EXPECT_EQ(row.wall_us, 456u);
+  EXPECT_EQ(row.row.scrub_index, 8u);
+  EXPECT_EQ(row.row.scrub, sent.row.scrub);
   EXPECT_EQ(row.row.clock, health::ClockState::kFar);
   EXPECT_EQ(row.row.clock_for_ms, 12u);
   EXPECT_EQ(row.row.clock_off_ms, -34);

@@ -54,6 +54,8 @@ class Observation : private server::ObserverPort {
     ports_.judged(verdict, stands);
   }
 
+  void diverged(const std::string&) override {}
+
   const ObservationPorts ports_;
   server::Observer observer_;
   bool due_ = false;

@@ -41,7 +41,7 @@ TEST(CommandCodec, EachKindComesBackAsItWas) {
   for (const kv::Command& command :
        {kv::Command(kv::OpenSession{}), kv::Command(kv::CloseSession{kv::SessionId(77)}),
         sample_write(), sample_write(3 * 1024 * 1024), kv::Command(kv::Write{}),
-        kv::Command(kv::Tick{}),
+        kv::Command(kv::Tick{}), kv::Command(kv::Scrub{}),
         kv::Command(kv::Expire{kv::Term(4), {kv::LeaseId(1), kv::LeaseId(1U << 31U)}})}) {
     const std::string bytes = encode(command);
     EXPECT_EQ(encode(command), bytes);
