@@ -27,7 +27,8 @@ class Scrub : public testing::TestWithParam<bool> {
     auto engine = storage::RocksEngine::open(member_directory(i) + "/state");
     ASSERT_TRUE(engine.is_ok()) << engine.status().to_string();
     auto row = engine.value()->get(kv::Space::kLatest, "key7");
-    ASSERT_TRUE(row.is_ok() && row.value().has_value()) << "the state was written when the member ended";
+    ASSERT_TRUE(row.is_ok() && row.value().has_value())
+        << "the state was written when the member ended";
     std::string altered = *row.value();
     altered.back() = 'X';
     kv::EngineBatch batch;
