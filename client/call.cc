@@ -28,6 +28,22 @@ std::size_t weight(const kv::Operation& operation) {
   return kOperationBytes + std::visit(Visitor{}, operation);
 }
 
+/// Refusals that only an applied entry gives. The session keeps them like any other outcome, so no
+/// attempt of that sequence has had, or will have, another.
+bool is_the_sessions_word(base::Code code) {
+  switch (code) {
+    case base::Code::kSealed:
+    case base::Code::kFenced:
+    case base::Code::kLeaseNotFound:
+    case base::Code::kLeaseExists:
+    case base::Code::kCompacted:
+    case base::Code::kFutureRevision:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 base::Status conclusion(const Call& call, const base::Status& last) {
@@ -37,8 +53,7 @@ base::Status conclusion(const Call& call, const base::Status& last) {
     return base::Status(base::Code::kUnavailable,
                         "the read got no answer (" + last.to_string() + ")");
   }
-  // The session's own word for it, whatever became of an attempt.
-  if (last.code() == base::Code::kSealed) return last;
+  if (is_the_sessions_word(last.code())) return last;
   if (last.applied() == base::Applied::kNo && !call.unknown.is_ok())
     return base::Status(call.unknown.code(), "an earlier attempt may have been applied (" +
                                                  call.unknown.detail() +

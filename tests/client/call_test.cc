@@ -35,6 +35,18 @@ TEST(Conclusion, ASealIsTheLastWordWhateverWasInDoubt) {
   EXPECT_EQ(conclusion(call, Status(Code::kSealed, "sequence 7")).code(), Code::kSealed);
 }
 
+/// Found by the model on real processes: after a kill, a grant that was refused was called unknown.
+TEST(Conclusion, WhatTheSessionKeepsIsTheLastWordToo) {
+  Call call = write_call();
+  call.unknown = Status(Code::kDisconnected, "n1");
+  for (const Code code : {Code::kFenced, Code::kLeaseNotFound, Code::kLeaseExists, Code::kCompacted,
+                          Code::kFutureRevision}) {
+    EXPECT_EQ(conclusion(call, Status(code, "x")).code(), code);
+  }
+  // This one may come from a member that is another cluster by now.
+  EXPECT_EQ(conclusion(call, Status(Code::kOtherHistory, "x")).applied(), Applied::kUnknown);
+}
+
 TEST(Conclusion, AReadIsNeverUnknown) {
   Call call;
   for (const Code code :
