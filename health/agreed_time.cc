@@ -76,8 +76,8 @@ std::uint64_t ClockVerdict::latest_ms(std::uint64_t wall_ms) const {
 
 std::string describe_off(std::int64_t off_us) {
   const std::int64_t tenths = (std::abs(off_us) + 50'000) / 100'000;
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s " +
-         (off_us > 0 ? "ahead of" : "behind");
+  return "its clock is " + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s " +
+         (off_us > 0 ? "ahead of" : "behind") + " the time that a majority agrees on";
 }
 
 // ---- Samples ----
@@ -132,7 +132,7 @@ void AgreedTime::agree(MemberId self, const std::vector<MemberId>& voters, std::
     for (Span& span : wide) span = {span.low_us - us, span.high_us + us};
     const Overlap shared = overlap_of(wide);
     if (shared.sources < voters.size() / 2 + 1) break;
-    agreed_ = shared;
+    agreed_ = shared.span;
   }
 }
 
@@ -140,8 +140,7 @@ ClockVerdict AgreedTime::judge(std::uint64_t boot_us, std::uint64_t wall_us) con
   ClockVerdict verdict;
   if (!agreed_) return verdict;
   const std::int64_t own_us = ahead_us(wall_us, boot_us);
-  verdict.agreed = {agreed_->span.low_us - own_us, agreed_->span.high_us - own_us};
-  verdict.sources = agreed_->sources;
+  verdict.agreed = {agreed_->low_us - own_us, agreed_->high_us - own_us};
   verdict.off_us = -std::clamp<std::int64_t>(0, verdict.agreed.low_us, verdict.agreed.high_us);
   verdict.state = std::abs(verdict.off_us) > kMostOffUs ? ClockState::kFar : ClockState::kAgreed;
   return verdict;

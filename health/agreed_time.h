@@ -53,7 +53,6 @@ struct ClockVerdict {
   ClockState state = ClockState::kUnknown;
   Span agreed;              // the agreed time minus the own clock; zeros if unknown
   std::int64_t off_us = 0;  // the own clock minus the nearer end of the agreed time; 0 within it
-  std::size_t sources = 0;  // clocks that agree
 
   /// The own clock, moved into the agreed span. Requires: not kUnknown.
   std::uint64_t corrected_ms(std::uint64_t wall_ms) const;
@@ -96,10 +95,10 @@ class AgreedTime {
 
   const std::uint64_t window_us_;
   std::map<base::MemberId, std::deque<Sample>> samples_;
-  std::optional<Overlap> agreed_;  // ahead of the own boot-time clock
+  std::optional<Span> agreed_;  // ahead of the own boot-time clock
 };
 
-/// "3600.0 s ahead of", "0.7 s behind": a clock that is off by so much, of the agreed time.
+/// "its clock is 3600.0 s ahead of the time that a majority agrees on"; less than 0: behind it.
 std::string describe_off(std::int64_t off_us);
 
 }  // namespace health

@@ -110,9 +110,7 @@ class Judgement {
 
   void judge_clock(MemberId id, const Row& row) {
     if (row.clock == ClockState::kFar) {
-      find(VerdictKind::kClock, id, MemberId(),
-           "its clock is " + describe_off(row.clock_off_ms * 1000) +
-               " the time that a majority agrees on");
+      find(VerdictKind::kClock, id, MemberId(), describe_off(row.clock_off_ms * 1000));
       return;
     }
     std::size_t heard = 1;

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "base/hash.h"
-#include "kv/row.h"
+#include "kv/bytes.h"
 
 namespace kv {
 namespace {
@@ -11,19 +11,13 @@ namespace {
 constexpr std::size_t kHistoryRange = 16;
 constexpr std::size_t kRevisionBytes = 8;
 
-std::uint64_t big_endian(std::string_view bytes) {
-  std::uint64_t number = 0;
-  for (const char byte : bytes) number = number << 8 | static_cast<unsigned char>(byte);
-  return number;
-}
-
 /// The revision of an event or of a version, by the key of its row; nullopt: it has none.
 std::optional<Revision> revision_of(const EngineRow& row) {
   if (row.key.size() < kRevisionBytes) return std::nullopt;
   const std::string_view key = row.key;
-  if (row.space == Space::kHistory) return Revision(big_endian(key.substr(0, kRevisionBytes)));
+  if (row.space == Space::kHistory) return Revision(ByteReader(key).u64());
   if (row.space != Space::kVersions) return std::nullopt;
-  return Revision(~big_endian(key.substr(key.size() - kRevisionBytes)));
+  return Revision(~ByteReader(key.substr(key.size() - kRevisionBytes)).u64());
 }
 
 std::size_t range_of(const EngineRow& row) {
@@ -48,15 +42,6 @@ std::string name_of_scrub_range(std::size_t range) {
   if (range >= kHistoryRange) return kNames[range - kHistoryRange];
   const char digit = "0123456789abcdef"[range];
   return std::string("keys ") + digit + "0.." + digit + "f";
-}
-
-std::string differing_ranges(const ScrubDigests& one, const ScrubDigests& other) {
-  std::string text;
-  for (std::size_t i = 0; i < kScrubRanges; ++i) {
-    if (one[i] == other[i]) continue;
-    text += (text.empty() ? "" : ", ") + name_of_scrub_range(i);
-  }
-  return text;
 }
 
 void ScrubReading::add(const EngineRow& row) {

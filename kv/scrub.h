@@ -17,8 +17,6 @@ inline constexpr std::size_t kScrubRanges = 20;
 using ScrubDigests = std::array<std::uint64_t, kScrubRanges>;
 /// What people call a range: "keys 60..6f", "sessions".
 std::string name_of_scrub_range(std::size_t range);
-/// The names of the ranges in which two differ: "keys 60..6f, history".
-std::string differing_ranges(const ScrubDigests& one, const ScrubDigests& other);
 
 /// Reads one frozen state to its end, in slices.
 /// Invariant: what was compacted is left out, since members remove it when they come to it; so is

@@ -169,6 +169,9 @@ Status read_numbers(const Texts& texts, Config* config) {
   if (!status.is_ok()) return status;
   status = read_number("scrub-ms", texts.scrub_ms, 0u, 2'000'000'000u, &config->scrub_ms);
   if (!status.is_ok()) return status;
+  if (config->scrub_ms != 0 && config->scrub_ms < 1000) {
+    return wrong("scrub-ms", "at least 1000, or 0 for none");
+  }
   status = read_number("heartbeat-ms", texts.heartbeat_ms, 10u, 10'000u, &config->heartbeat_ms);
   if (!status.is_ok()) return status;
   return read_number("election-ms", texts.election_ms, 4 * config->heartbeat_ms, 60'000u,

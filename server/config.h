@@ -40,7 +40,7 @@ struct Config {
   bool stall_reactions = true;   // false only with allow_faults: a stalled leader stays
   std::uint32_t time_scale = 1;  // 1 … 100
   std::uint64_t log_bytes_max = 64 << 20;
-  std::uint32_t scrub_ms = 3'600'000;  // 1000 … 2^31; 0: no scrubs
+  std::uint32_t scrub_ms = 3'600'000;  // 1,000 … 2,000,000,000; 0: no scrubs
   std::uint32_t probe_ms = 1000;       // 100 … 3,600,000; 0: no probes
   std::uint32_t heartbeat_ms = 50;     // 10 … 10,000
   std::uint32_t election_ms = 300;     // at least four heartbeats, at most 60,000

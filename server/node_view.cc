@@ -151,6 +151,12 @@ void observer_metrics(MetricsText& text, const NodeView& view, const ObserverRep
   for (const health::LinkView& link : own.links) {
     text.sample("holdfast_network_peer_phi", {{"peer", base::to_hex(link.peer.value)}}, link.phi);
   }
+  text.family("holdfast_network_peer_clock_offset_seconds",
+              "A peer's clock minus this one's, by the round trip of the least delay.", "gauge");
+  for (const auto& [peer, offset] : report.clock_offsets) {
+    text.sample("holdfast_network_peer_clock_offset_seconds", {{"peer", base::to_hex(peer.value)}},
+                static_cast<double>(offset.offset_us) / 1'000'000);
+  }
   text.family("holdfast_network_peer_round_trip_seconds", "The median of the last ones.", "gauge");
   for (const health::LinkView& link : own.links) {
     if (!link.round_trip_ms) continue;

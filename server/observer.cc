@@ -21,7 +21,6 @@ constexpr std::uint32_t kFoundToStand = 3;
 constexpr std::uint32_t kMissedToEnd = 5;
 constexpr std::uint64_t kJitterMs = 20;
 constexpr std::uint64_t kMoveAgainMs = 1000;
-constexpr std::uint64_t kNoTimeMs = 10'000;
 
 health::PhiOptions phi_options(std::uint32_t time_scale) {
   health::PhiOptions options;
@@ -154,10 +153,10 @@ void Observer::follow_clock(std::uint64_t now_us) {
   clock_state_ = verdict.state;
   std::string why;
   if (verdict.state == ClockState::kFar) {
-    why = "its clock is " + health::describe_off(verdict.off_us) +
-          " the time that a majority agrees on";
+    why = health::describe_off(verdict.off_us);
   } else if (verdict.state == ClockState::kUnknown &&
-             now_us - clock_since_us_ >= scaled_us(kNoTimeMs) && another_knows_time(now_us)) {
+             now_us - clock_since_us_ >= scaled_us(health::MatrixOptions().no_time_ms) &&
+             another_knows_time(now_us)) {
     why = "others agree on a time, and its clock is not among theirs";
   }
   clock_bad_ = why.empty() ? 0 : clock_bad_ + 1;
@@ -304,6 +303,11 @@ ObserverReport Observer::report(std::uint64_t now_us) const {
       if ((id == options_.self) == own) {
         report.rows.push_back({known.row, known.age_ms(now_us / 1000)});
       }
+    }
+  }
+  for (const auto& [id, peer] : peers_) {
+    if (const auto offset = clock_.offset(id, now_us, clock_ms_ * 1000)) {
+      report.clock_offsets.emplace_back(id, *offset);
     }
   }
   for (const Finding& each : findings_) {

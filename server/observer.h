@@ -63,6 +63,7 @@ struct SeenRow {
 struct ObserverReport {
   std::vector<SeenRow> rows;  // the own one first
   std::vector<StandingVerdict> verdicts;
+  std::vector<std::pair<base::MemberId, health::OffsetSample>> clock_offsets;  // of the voters
 };
 
 /// Invariants:

@@ -220,6 +220,11 @@ void Replica::Impl::start_waiting_reads() {
 }
 
 void Replica::Impl::start_read(Request request, Pending& pending) {
+  // Rule 4: a member in quarantine serves nothing, whatever waited here since before.
+  if (core_.summary().quarantined) {
+    return fail(request, Code::kQuarantined, core_.status().quarantine_reason,
+                core_.summary().leader);
+  }
   if (waits_for_time(request, pending)) return;
   pending.stage = Stage::kInApply;
   ports_.apply->read(request, std::move(pending.transaction));

@@ -89,10 +89,6 @@ void Replica::Impl::read(Request request, kv::Transaction transaction, const See
 void Replica::Impl::read_serializable(Request request, kv::Transaction transaction,
                                       std::uint32_t max_staleness_ms, const Seen& seen) {
   CHECK(!kv::writes(transaction), "reads do not write");
-  // Rule 4: a member in quarantine serves nothing.
-  if (core_.summary().quarantined) {
-    return refuse(request, {Code::kQuarantined, core_.status().quarantine_reason});
-  }
   // Where nobody writes no entry says how late it is, so a round of heartbeats has to.
   const std::uint64_t closed_ms = position_.time.milliseconds();
   if (max_staleness_ms != 0 && now_ms() > closed_ms + max_staleness_ms) {

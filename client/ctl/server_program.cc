@@ -12,8 +12,6 @@
 #include "client/ctl/commands.h"
 
 namespace client::ctl {
-namespace {}  // namespace
-
 base::Result<std::string> find_server_program() {
   if (const char* given = std::getenv("HOLDFASTD"); given != nullptr && *given != '\0') {
     if (access(given, X_OK) == 0) return std::string(given);

@@ -7,11 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "client/client.h"
 #include "client/ctl/child.h"
 #include "client/leases.h"
-#include "net/loop.h"
-#include "tests/cluster/nodes.h"
+#include "tests/cluster/caller.h"
 
 namespace cluster {
 namespace {
@@ -22,9 +20,8 @@ using base::LeaseId;
 class Keeper {
  public:
   explicit Keeper(const Nodes& nodes)
-      : options_(options_for(nodes)),
-        client_(client::Client::make(loop_, options_).value()),
-        keeper_(loop_, options_, [this](LeaseId lease, const base::Status& why) {
+      : caller_(nodes),
+        keeper_(caller_.loop(), caller_.options(), [this](LeaseId lease, const base::Status& why) {
           lost_[lease] = why.to_string();
         }) {}
 
@@ -36,7 +33,7 @@ class Keeper {
       for (int i = 0; i < 100; ++i)
         transaction.then.push_back(kv::GrantOperation{{}, ttl_ms, false});
       const std::uint64_t asked_ms = client::boot_clock_ms();
-      const client::Outcome outcome = wait(client_->write(transaction));
+      const client::Outcome outcome = caller_.wait(caller_.client().write(transaction));
       ASSERT_TRUE(outcome.status.is_ok()) << outcome.status.to_string();
       kv::Transaction keys;
       for (const auto& result : outcome.result.results) {
@@ -46,21 +43,21 @@ class Keeper {
         keys.then.push_back(
             kv::PutOperation{"lease/" + base::to_hex(lease.value), "v", false, lease});
       }
-      ASSERT_TRUE(wait(client_->write(keys)).status.is_ok());
+      ASSERT_TRUE(caller_.wait(caller_.client().write(keys)).status.is_ok());
     }
   }
   /// One that whatever this client writes renews; its key counts like the others.
   void grant_of_session(std::uint64_t ttl_ms) {
-    const client::Outcome outcome = wait(client_->grant(ttl_ms, true));
+    const client::Outcome outcome = caller_.wait(caller_.client().grant(ttl_ms, true));
     ASSERT_TRUE(outcome.status.is_ok()) << outcome.status.to_string();
     const LeaseId lease = std::get<kv::GrantResult>(outcome.result.results.at(0)).lease;
     kv::Transaction key;
     key.then.push_back(kv::PutOperation{"lease/of-session", "v", false, lease});
-    ASSERT_TRUE(wait(client_->write(key)).status.is_ok());
+    ASSERT_TRUE(caller_.wait(caller_.client().write(key)).status.is_ok());
   }
-  bool put() { return wait(client_->put("traffic", "v")).status.is_ok(); }
+  bool put() { return caller_.wait(caller_.client().put("traffic", "v")).status.is_ok(); }
   void run_for(std::uint64_t ms) {
-    (void)loop_.wait(loop_.timer().afterDelay(ms * kj::MILLISECONDS), ms + 1000);
+    (void)caller_.loop().wait(caller_.loop().timer().afterDelay(ms * kj::MILLISECONDS), ms + 1000);
   }
   /// No renewal from now on.
   void release() {
@@ -72,7 +69,7 @@ class Keeper {
     kv::RangeOperation count{{"lease/", "lease0"}};
     count.count_only = true;
     transaction.then.push_back(count);
-    const client::Outcome outcome = wait(client_->read(transaction));
+    const client::Outcome outcome = caller_.wait(caller_.client().read(transaction));
     if (!outcome.status.is_ok()) return UINT64_MAX;
     return std::get<kv::RangeResult>(outcome.result.results.at(0)).count;
   }
@@ -80,25 +77,9 @@ class Keeper {
   const std::map<LeaseId, std::string>& lost() const { return lost_; }
 
  private:
-  static client::Options options_for(const Nodes& nodes) {
-    client::Options options;
-    options.endpoints = nodes.endpoints();
-    options.timeout_ms = 20'000;
-    return options;
-  }
-  client::Outcome wait(kj::Promise<client::Outcome> promise) {
-    client::Outcome outcome;
-    outcome.status = {base::Code::kInternal, "no answer"};
-    (void)loop_.wait(promise.then([&](client::Outcome&& told) { outcome = std::move(told); }),
-                     30'000);
-    return outcome;
-  }
-
-  net::Loop loop_;
-  const client::Options options_;
+  Caller caller_;
   std::map<LeaseId, std::string> lost_;
   std::vector<LeaseId> leases_;
-  std::unique_ptr<client::Client> client_;
   client::LeaseKeeper keeper_;
 };
 

@@ -4,9 +4,7 @@
 
 #include <filesystem>
 
-#include "client/client.h"
-#include "net/loop.h"
-#include "tests/cluster/nodes.h"
+#include "tests/cluster/caller.h"
 
 namespace cluster {
 namespace {
@@ -17,30 +15,20 @@ class Lineage : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(nodes_.wait_ready());
-    options_.endpoints = nodes_.endpoints();
-    options_.timeout_ms = 20'000;
-    loop_ = std::make_unique<net::Loop>();
-    client_ = client::Client::make(*loop_, options_).value();
+    caller_ = std::make_unique<Caller>(nodes_);
   }
-  client::Outcome wait(kj::Promise<client::Outcome> promise) {
-    client::Outcome outcome;
-    outcome.status = {base::Code::kInternal, "no answer"};
-    (void)loop_->wait(promise.then([&](client::Outcome&& told) { outcome = std::move(told); }),
-                      30'000);
-    return outcome;
+  client::Outcome put(const std::string& value) {
+    return caller_->wait(caller_->client().put("k", value));
   }
-  client::Outcome put(const std::string& value) { return wait(client_->put("k", value)); }
   base::Code read(client::Consistency consistency) {
     kv::Transaction transaction;
     transaction.then.push_back(kv::RangeOperation{.range = {"k", ""}});
-    return wait(client_->read(transaction, consistency)).status.code();
+    return caller_->wait(caller_->client().read(transaction, consistency)).status.code();
   }
   static std::string old(const Nodes& nodes, std::size_t i) { return nodes.data_dir(i) + ".old"; }
 
   Nodes nodes_{3};
-  std::unique_ptr<net::Loop> loop_;
-  client::Options options_;
-  std::unique_ptr<client::Client> client_;
+  std::unique_ptr<Caller> caller_;
 };
 
 TEST_F(Lineage, DisksThatWereAllPutBackAreFoundOutByWhoSawMore) {
@@ -74,7 +62,7 @@ TEST_F(Lineage, DisksThatWereAllPutBackAreFoundOutByWhoSawMore) {
   EXPECT_EQ(nodes_.holdfast({"get", "k"}).out, "one\n");
   EXPECT_EQ(put("three").status.code(), base::Code::kOtherHistory);
   EXPECT_EQ(read(client::Consistency::kSerializable), base::Code::kOtherHistory);
-  client_->accept_history();
+  caller_->client().accept_history();
   EXPECT_TRUE(put("three").status.is_ok());
 }
 

@@ -7,9 +7,7 @@
 #include <cstdlib>
 #include <optional>
 
-#include "client/client.h"
-#include "net/loop.h"
-#include "tests/cluster/nodes.h"
+#include "tests/cluster/caller.h"
 #include "tests/kv/generator.h"
 #include "tests/kv/model.h"
 
@@ -64,11 +62,7 @@ class ModelOnProcesses : public testing::Test {
     generator_.known_leases = &model_.leases;
     generator_.known_items = &model_.items;
     (void)model_.apply(entry(kv::OpenSession{}));
-    loop_ = std::make_unique<net::Loop>();
-    client::Options options;
-    options.endpoints = nodes_.endpoints();
-    options.timeout_ms = 20'000;
-    client_ = client::Client::make(*loop_, options).value();
+    caller_ = std::make_unique<Caller>(nodes_);
   }
   kv::AppliedEntry entry(kv::Command command) {
     kv::AppliedEntry made;
@@ -92,19 +86,13 @@ class ModelOnProcesses : public testing::Test {
     return model_.apply(
         entry(kv::Write{kv::SessionId(session), sequence_, sequence_, transaction, false}));
   }
-  client::Outcome wait(kj::Promise<client::Outcome> promise) {
-    client::Outcome outcome;
-    outcome.status = {base::Code::kInternal, "no answer"};
-    (void)loop_->wait(promise.then([&](client::Outcome&& told) { outcome = std::move(told); }),
-                      30'000);
-    return outcome;
-  }
   void step() {
     const kv::Transaction made = transaction();
     done_ += made.then.size() + made.otherwise.size() + made.compares.size();
     const bool writes = kv::writes(made);
     const kv::Reply reply = expected(made, writes);
-    const client::Outcome outcome = wait(writes ? client_->write(made) : client_->read(made));
+    client::Client& client = caller_->client();
+    const client::Outcome outcome = caller_->wait(writes ? client.write(made) : client.read(made));
     // A refusal that a member may give unasked proves nothing of an attempt before it.
     if (reply.code != base::Code::kOk && outcome.status.applied() == base::Applied::kUnknown) {
       ++unknown_;
@@ -132,8 +120,7 @@ class ModelOnProcesses : public testing::Test {
   base::Random random_{7};
   kv::Generator generator_{23};
   kv::Model model_{kv::Limits()};
-  std::unique_ptr<net::Loop> loop_;
-  std::unique_ptr<client::Client> client_;
+  std::unique_ptr<Caller> caller_;
   std::optional<std::size_t> down_;
   std::map<base::Code, std::uint64_t> codes_;
   std::uint64_t index_ = 0, sequence_ = 0, done_ = 0, kills_ = 0, unknown_ = 0;

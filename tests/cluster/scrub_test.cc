@@ -77,6 +77,46 @@ TEST_P(Scrub, TheOddOneIsNamedGoesAndComesBackSound) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(nodes_.runs(i)) << i;
 }
 
+/// Its checksums do not hold, where nobody reads.
+TEST(ScrubOfOne, AStateThatCannotBeReadWholeComesAnewToo) {
+  Nodes nodes(3, {"--scrub-ms", "2000"});
+  ASSERT_TRUE(nodes.wait_ready());
+  for (int i = 0; i < 20; ++i) {
+    std::string value;
+    for (int n = 0; n < 2000; ++n) value += std::to_string(n * n * (i + 7));
+    ASSERT_EQ(nodes.holdfast({"put", "key" + std::to_string(i), value}).exit_code, 0);
+  }
+  const std::size_t odd = (nodes.leader().value() + 1) % 3;
+  const std::string member = nodes.data_dir(odd) + "/member";
+  ASSERT_EQ(nodes.terminate(odd, 20000 * time_scale()), 0);
+  fs::path largest;
+  for (const auto& file : fs::directory_iterator(member + "/state")) {
+    const bool rows = file.path().extension() == ".sst";
+    if (rows && (largest.empty() || file.file_size() > fs::file_size(largest))) largest = file;
+  }
+  ASSERT_FALSE(largest.empty());
+  {
+    std::fstream rows(largest, std::ios::in | std::ios::out | std::ios::binary);
+    rows.seekg(static_cast<std::streamoff>(fs::file_size(largest) / 4));
+    const int byte = rows.get();
+    rows.seekp(-1, std::ios::cur);
+    rows.put(static_cast<char>(byte ^ 0x40));
+  }
+  nodes.start(odd);
+  EXPECT_TRUE(wait_until(20000 * time_scale(), [&] { return !nodes.runs(odd); }));
+  EXPECT_NE(nodes.log(odd).find("its state cannot be read whole"), std::string::npos)
+      << nodes.log(odd);
+  nodes.start(odd);
+  ASSERT_TRUE(nodes.wait_ready());
+  EXPECT_TRUE(fs::exists(member + "/discarded-state/REASON"));
+  const auto keys = [&] {
+    return run({holdfast_path(), "--endpoints", nodes.client_address(odd), "get", "key", "--prefix",
+                "--count-only", "--consistency", "s"})
+        .out;
+  };
+  EXPECT_TRUE(wait_until(20000 * time_scale(), [&] { return keys() == "20\n"; })) << keys();
+}
+
 INSTANTIATE_TEST_SUITE_P(OfAFollowerAndOfALeader, Scrub, testing::Bool());
 
 }  // namespace

@@ -80,6 +80,7 @@ TEST(Config, RefusesWithExitCode2AndSaysWhy) {
       {with({"--time-scale", "1x"}), "1x"},
       {with({"--log-bytes-max", "-1"}), "--log-bytes-max"},
       {with({"--probe-ms", "often"}), "--probe-ms"},
+      {with({"--scrub-ms", "999"}), "--scrub-ms"},
       {with({"--heartbeat-ms", "100", "--election-ms", "300"}), "--election-ms"},
       {{"--name", "n3", "--data-dir", "/d", "--cluster-token", "t", "--initial-cluster", "n1=h:1"},
        "n3"},

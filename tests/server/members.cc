@@ -140,4 +140,39 @@ void Members::isolate(Member& member, bool isolated) {
   isolated_[&member] = isolated;
 }
 
+Member& follower_of(Members& members, const Member& leader) {
+  return members.at(0).leads() && &members.at(0) == &leader ? members.at(1) : members.at(0);
+}
+
+base::MemberId id_of(Member& member) {
+  base::MemberId id;
+  for (const raft::Member& voter : member.status().core.configuration.voters) {
+    const auto& peers = member.status().core.peers;
+    const bool other = std::any_of(peers.begin(), peers.end(), [&](const raft::PeerStatus& peer) {
+      return peer.id == voter.id;
+    });
+    if (!other) id = voter.id;
+  }
+  return id;
+}
+
+base::Code code_of(const Member& member, std::uint64_t request) {
+  return member.finished.at(request).status.code();
+}
+
+void put_into_quarantine(Members&, Member& leader, Member& follower) {
+  raft::Message refusal;
+  for (const raft::Member& voter : follower.status().core.configuration.voters) {
+    const bool third = voter.id != leader.status().core.leader && voter.id != id_of(follower);
+    if (third) refusal.from = voter.id, refusal.incarnation = voter.incarnation;
+  }
+  refusal.to = id_of(follower);
+  refusal.opening = {9, 9};
+  refusal.durable = refusal.recovered = {9, 1};
+  refusal.to_opening = {1, id_of(follower).value};
+  refusal.body = raft::Refusal{raft::RefusalReason::kRolledBack, {0, UINT64_MAX}};
+  follower.replica().receive(refusal);
+  CHECK(follower.status().core.quarantined);
+}
+
 }  // namespace server::testing

@@ -120,4 +120,12 @@ class Members {
   std::map<const Member*, bool> isolated_;
 };
 
+/// Any that does not lead.
+Member& follower_of(Members& members, const Member& leader);
+base::MemberId id_of(Member& member);
+/// Of a request that ended.
+base::Code code_of(const Member& member, std::uint64_t request);
+/// The third member remembers more of the follower than it has.
+void put_into_quarantine(Members& members, Member& leader, Member& follower);
+
 }  // namespace server::testing

@@ -332,6 +332,11 @@ TEST_F(Observers, AMemberWhoseClockIsFarOffMustNotLead) {
   }
   EXPECT_EQ(member(2).observer.clock().state, health::ClockState::kAgreed);
   EXPECT_EQ(member(2).barred, "");
+  for (const auto& [peer, offset] : member(2).observer.report(now_us_).clock_offsets) {
+    const std::int64_t off_us = peer == MemberId(1) ? 3'600'000'000 : 0;
+    EXPECT_NEAR(static_cast<double>(offset.offset_us), static_cast<double>(off_us), 20'000);
+  }
+  EXPECT_EQ(member(2).observer.report(now_us_).clock_offsets.size(), 2u);
   // By the others' clocks it is the same moment as theirs.
   const health::ClockVerdict verdict = member(1).observer.clock();
   EXPECT_NEAR(static_cast<double>(verdict.corrected_ms(clock_ms(member(1)))),

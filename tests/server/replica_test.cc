@@ -12,33 +12,16 @@ namespace {
 
 using base::Code;
 using base::Index;
+using testing::code_of;
+using testing::follower_of;
 using testing::Member;
 using testing::Members;
+using testing::put_into_quarantine;
 
 kv::Transaction get(const std::string& key) {
   kv::Transaction transaction;
   transaction.then.push_back(kv::RangeOperation{.range = {key, ""}});
   return transaction;
-}
-
-Member& follower_of(Members& members, const Member& leader) {
-  return members.at(0).leads() && &members.at(0) == &leader ? members.at(1) : members.at(0);
-}
-
-base::MemberId id_of(Member& member) {
-  base::MemberId id;
-  for (const raft::Member& voter : member.status().core.configuration.voters) {
-    const auto& peers = member.status().core.peers;
-    const bool other = std::any_of(peers.begin(), peers.end(), [&](const raft::PeerStatus& peer) {
-      return peer.id == voter.id;
-    });
-    if (!other) id = voter.id;
-  }
-  return id;
-}
-
-Code code_of(const Member& member, std::uint64_t request) {
-  return member.finished.at(request).status.code();
 }
 
 TEST(Replica, AnswersAWriteByTheApplyOfItsEntry) {
@@ -93,18 +76,7 @@ TEST(Replica, AcknowledgesNothingOnceItIsInQuarantine) {
   leader.replica().pump();
   members.settle();
   ASSERT_FALSE(follower.persists.empty());
-  // The third member remembers more of it than it has.
-  raft::Message refusal;
-  for (const raft::Member& voter : follower.status().core.configuration.voters) {
-    const bool third = voter.id != leader.status().core.leader && voter.id != id_of(follower);
-    if (third) refusal.from = voter.id, refusal.incarnation = voter.incarnation;
-  }
-  refusal.to = id_of(follower);
-  refusal.opening = {9, 9};
-  refusal.durable = refusal.recovered = {9, 1};
-  refusal.to_opening = {1, id_of(follower).value};
-  refusal.body = raft::Refusal{raft::RefusalReason::kRolledBack, {0, UINT64_MAX}};
-  follower.replica().receive(refusal);
+  put_into_quarantine(members, leader, follower);
   ASSERT_TRUE(follower.status().core.quarantined);
   follower.sent.clear();
   follower.log_hangs = false;
@@ -178,63 +150,6 @@ TEST(Replica, AReadIsGivenToApplyOnlyAfterWhatItMustSee) {
   EXPECT_GE(leader.reads[0].handed, commit);
   EXPECT_EQ(code_of(leader, 3), Code::kOk);
   EXPECT_TRUE(leader.finished[3].is_read);
-}
-
-kv::Transaction get_at(base::HybridTime time) {
-  kv::Transaction transaction = get("k");
-  std::get<kv::RangeOperation>(transaction.then.at(0)).time = time;
-  return transaction;
-}
-
-TEST(Replica, AReadAtATimeWaitsUntilThatHasPassed) {
-  Members members(3);
-  Member& leader = members.elect();
-  for (int i = 0; i < 10; ++i) members.tick();
-  const Index before = leader.status().core.last;
-  const base::HybridTime now(members.wall_ms, UINT16_MAX);
-  leader.replica().read(1, get_at(now));
-  leader.replica().pump();
-  EXPECT_FALSE(leader.finished.contains(1)) << "something older could still come";
-  EXPECT_TRUE(leader.reads.empty());
-  for (int i = 0; i < 20 && !leader.finished.contains(1); ++i) {
-    members.tick();
-    leader.replica().pump();
-    members.settle();
-  }
-  ASSERT_TRUE(leader.finished.contains(1)) << "nobody wrote, and time did not pass";
-  EXPECT_EQ(code_of(leader, 1), Code::kOk);
-  EXPECT_GE(leader.finished[1].header.time, now);
-  EXPECT_GT(leader.status().core.last, before) << "by an entry of its own";
-  // A time that has passed needs none.
-  const Index last = leader.status().core.last;
-  leader.replica().read(2, get_at(base::HybridTime(now.milliseconds() - 5, 0)));
-  leader.replica().pump();
-  members.settle();
-  members.tick();
-  EXPECT_EQ(code_of(leader, 2), Code::kOk);
-  EXPECT_EQ(leader.status().core.last, last);
-}
-
-TEST(Replica, AReadAtATimeThatHasNotComeIsRefused) {
-  Members members(3);
-  Member& leader = members.elect();
-  for (int i = 0; i < 10; ++i) members.tick();
-  leader.replica().read(1, get_at(base::HybridTime(members.wall_ms + 60'000, 0)));
-  leader.replica().pump();
-  members.settle();
-  EXPECT_EQ(code_of(leader, 1), Code::kFutureRevision);
-  Member& follower = follower_of(members, leader);
-  follower.replica().read_serializable(1, get_at(base::HybridTime(members.wall_ms + 60'000, 0)));
-  EXPECT_EQ(code_of(follower, 1), Code::kFutureRevision);
-  // Whoever no longer leads says so instead of waiting for ever.
-  members.isolate(leader, true);
-  leader.replica().read(2, get_at(base::HybridTime(members.wall_ms, UINT16_MAX)));
-  for (int i = 0; i < 200 && !leader.finished.contains(2); ++i) {
-    members.tick();
-    leader.replica().pump();
-  }
-  ASSERT_TRUE(leader.finished.contains(2));
-  EXPECT_NE(code_of(leader, 2), Code::kOk);
 }
 
 TEST(Replica, AReadNeedsAMajority) {
@@ -389,72 +304,6 @@ TEST(Replica, TimeBecomesWholeTicks) {
   EXPECT_LE(ticks * 5, 620);
 }
 
-TEST(Replica, StampsGrowThoughTheWallClockGoesBack) {
-  Members members(1);
-  Member& leader = members.elect();
-  std::uint64_t last = 0;
-  for (std::uint64_t request = 1; request <= 20; ++request) {
-    leader.replica().write(request, "x");
-    leader.replica().pump();
-    members.settle();
-    const std::uint64_t now = leader.finished.at(request).header.time.value;
-    EXPECT_GT(now, last);
-    last = now;
-    members.wall_ms -= 1000;
-    members.tick();
-  }
-  EXPECT_GE(base::HybridTime(last).milliseconds(), 1'700'000'000'000u);
-}
-
-TEST(Replica, CutsTheLogWhereEveryVoterAndTheDurableStateHaveIt) {
-  ReplicaOptions options;
-  options.log_bytes = 1000;
-  Members members(1, options);
-  Member& leader = members.elect();
-  for (std::uint64_t request = 1; request <= 20; ++request) leader.replica().write(request, "x");
-  leader.replica().pump();
-  members.settle();
-  leader.log_bytes = 2000;
-  for (int i = 0; i < 110; ++i) members.tick();
-  EXPECT_TRUE(leader.cuts.empty()) << "cut what the state has not made durable";
-  EXPECT_GE(leader.flushes, 1);
-  leader.durable = Index(7);
-  for (int i = 0; i < 110; ++i) members.tick();
-  ASSERT_EQ(leader.cuts.size(), 1u);
-  EXPECT_EQ(leader.cuts[0].through, Index(7));
-  EXPECT_EQ(leader.cuts[0].term, leader.status().core.term);
-  const auto& entries = leader.persisted;
-  base::ChainHash hash;
-  for (const auto& request : entries) {
-    for (const auto& entry : request.entries) {
-      if (entry->index == Index(7)) hash = entry->hash;
-    }
-  }
-  EXPECT_EQ(leader.cuts[0].hash, hash);
-  for (int i = 0; i < 110; ++i) members.tick();
-  EXPECT_EQ(leader.cuts.size(), 1u) << "a cut while one is under way";
-  leader.replica().log_cut(Index(7));
-  EXPECT_EQ(leader.status().core.first, Index(8));
-  leader.log_bytes = 10;
-  for (int i = 0; i < 110; ++i) members.tick();
-  EXPECT_EQ(leader.cuts.size(), 1u) << "cut below the size";
-}
-
-TEST(Replica, NeverCutsTheLastEntry) {
-  ReplicaOptions options;
-  options.log_bytes = 1;
-  Members members(1, options);
-  Member& leader = members.elect();
-  leader.replica().write(1, "x");
-  leader.replica().pump();
-  members.settle();
-  leader.log_bytes = 100;
-  leader.durable = leader.status().core.last;
-  for (int i = 0; i < 110; ++i) members.tick();
-  ASSERT_EQ(leader.cuts.size(), 1u);
-  EXPECT_EQ(leader.cuts[0].through, leader.status().core.last.previous());
-}
-
 TEST(Replica, DrainingRefusesAndHandsLeadershipOn) {
   Members members(3);
   Member& leader = members.elect();
@@ -582,89 +431,6 @@ TEST(Replica, MovingTheLeaderIsAnsweredByWhoLeadsThen) {
 }
 
 // ---- Snapshots ----
-
-/// A log that is far too large is cut though a member lacks what goes; then a snapshot is asked
-/// for.
-TEST(Replica, CutsBeyondAMemberThatIsAwayAndSendsItASnapshot) {
-  ReplicaOptions options;
-  options.log_bytes = 1000;
-  Members members(3, options);
-  Member& leader = members.elect();
-  Member& away = follower_of(members, leader);
-  members.isolate(away, true);
-  std::uint64_t request = 100;
-  const auto write = [&](int count) {
-    for (int i = 0; i < count; ++i) leader.replica().write(++request, std::string(100, 'x'));
-    leader.replica().pump();
-    members.settle();
-  };
-  write(20);
-  leader.log_bytes = 3000;
-  leader.durable = leader.status().core.applied;
-  for (int i = 0; i < 210; ++i) members.tick();
-  ASSERT_EQ(leader.cuts.size(), 1u);
-  EXPECT_LE(leader.cuts[0].through, Index(2)) << "what it has; it may come back soon";
-  leader.replica().log_cut(leader.cuts[0].through);
-  leader.log_bytes = 5000;
-  for (int i = 0; i < 210 && leader.cuts.size() == 1; ++i) members.tick();
-  ASSERT_EQ(leader.cuts.size(), 2u);
-  const auto core = leader.status().core;
-  EXPECT_GT(leader.cuts.back().through, Index(2));
-  EXPECT_LT(leader.cuts.back().through, core.last.previous()) << "the newest part stays";
-  leader.replica().log_cut(leader.cuts.back().through);
-  members.isolate(away, false);
-  for (int i = 0; i < 100 && leader.snapshot_reads.empty(); ++i) members.tick();
-  ASSERT_FALSE(leader.snapshot_reads.empty());
-}
-
-/// The log must not restart while a cut of it is under way.
-TEST(Replica, AnInstalledSnapshotWaitsForACutThatIsInFlight) {
-  ReplicaOptions options;
-  options.log_bytes = 10;
-  Members members(3, options);
-  Member& leader = members.elect();
-  for (int i = 0; i < 10; ++i) leader.replica().write(100 + static_cast<std::uint64_t>(i), "x");
-  leader.replica().pump();
-  members.settle();
-  Member& follower = follower_of(members, leader);
-  follower.log_bytes = 100;
-  follower.durable = follower.status().core.applied;
-  for (int i = 0; i < 210 && follower.cuts.empty(); ++i) members.tick();
-  ASSERT_FALSE(follower.cuts.empty());
-
-  const auto core = leader.status().core;
-  raft::Message message;
-  message.from = core.leader;
-  message.to = members.at(&follower == &members.at(0) ? 0 : 1)
-                   .status()
-                   .core.configuration.ids()
-                   .at(&follower == &members.at(0) ? 0 : 1);
-  message.incarnation = base::Incarnation(1000 + core.leader.value);
-  message.opening = {1, core.leader.value};
-  message.term = core.term;
-  raft::InstallSnapshot body;
-  body.transfer = 1;
-  body.snapshot = {Index(1000), core.term, base::ChainHash{77}, base::HybridTime(1ULL << 60),
-                   raft::encode(core.configuration)};
-  body.data = std::make_shared<const std::string>("all of it");
-  body.done = true;
-  message.body = body;
-  follower.replica().receive(message);
-  ASSERT_EQ(follower.snapshot_stores.size(), 1u);
-  follower.replica().snapshot_stored(follower.snapshot_stores[0].id, true);
-  ASSERT_EQ(follower.installs.size(), 1u);
-  kv::Position position;
-  position.applied = Index(1000);
-  position.term = core.term;
-  follower.persists.clear();
-  follower.replica().snapshot_installed(body.snapshot, position);
-  EXPECT_TRUE(follower.persists.empty()) << "the log restarts while it is cut";
-  follower.replica().log_cut(follower.cuts.back().through);
-  ASSERT_EQ(follower.persists.size(), 1u);
-  ASSERT_TRUE(follower.persists[0].restart.has_value());
-  EXPECT_EQ(follower.persists[0].restart->index, Index(1000));
-  EXPECT_EQ(follower.status().position.applied, Index(1000));
-}
 
 }  // namespace
 }  // namespace server

@@ -16,23 +16,18 @@
 #include "client/ctl/faults.h"
 #include "client/ctl/playground/control.h"
 #include "client/ctl/playground/injections.h"
+#include "client/roamer.h"
 
 namespace client::ctl::playground {
 namespace {
 
 using Action = PlaygroundArguments::Action;
 
-std::uint64_t now_ms() {
-  const auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-}
-
 /// Looks every 20 ms whether it holds.
 bool wait_until(std::uint32_t timeout_ms, const std::function<bool()>& holds) {
-  const std::uint64_t end = now_ms() + timeout_ms;
+  const std::uint64_t end = boot_clock_ms() + timeout_ms;
   while (!holds()) {
-    if (now_ms() >= end) return false;
+    if (boot_clock_ms() >= end) return false;
     usleep(20'000);
   }
   return true;
@@ -262,12 +257,6 @@ int act_at(const Place& place) {
 }
 
 }  // namespace
-
-std::uint64_t now_ms() {
-  const auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-}
 
 base::Result<State> ask_state(const std::string& tag, const std::string& directory) {
   auto answer = request(directory, "list");

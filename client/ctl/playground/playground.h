@@ -15,9 +15,6 @@ int run(const Arguments& arguments);
 /// How long a member may take to answer one of our calls.
 inline constexpr std::uint32_t kMemberMs = 1000;
 
-/// Of the monotonic clock.
-std::uint64_t now_ms();
-
 /// `up`, in up.cc.
 int up(const Arguments& arguments);
 /// `run`, in run.cc: one step after the other, under load, then what came of it.

@@ -16,6 +16,7 @@
 #include <filesystem>
 
 #include "client/ctl/playground/playground.h"
+#include "client/roamer.h"
 
 namespace client::ctl::playground {
 namespace {
@@ -116,13 +117,13 @@ void Supervisor::start(std::size_t i) {
   child.start_at_ms = 0;
   child.kill_at_ms = 0;
   child.wanted = Wanted::kRunning;
-  child.started_ms = now_ms();
+  child.started_ms = boot_clock_ms();
   auto process = spawn({server_arguments(state_, node), state_.log_path(node.name), true, false});
   if (!process.is_ok()) {
     note(node.name + ": " + process.status().to_string());
     node.last_exit = process.status().detail();
     node.state = "crashed";
-    child.start_at_ms = now_ms() + Backoff::kMostMs;
+    child.start_at_ms = boot_clock_ms() + Backoff::kMostMs;
     return;
   }
   node.process = process.value();
@@ -146,7 +147,7 @@ void Supervisor::ended(std::size_t i, int wait_status) {
   note(node.name + " ended: " + node.last_exit);
   child.kill_at_ms = 0;
   child.share_percent = 0;
-  const std::uint64_t now = now_ms();
+  const std::uint64_t now = boot_clock_ms();
   if (child.wanted == Wanted::kDown) {
     node.state = "down";
   } else if (node.state == "stopping") {  // a restart: asked for, so no crash
@@ -160,7 +161,7 @@ void Supervisor::ended(std::size_t i, int wait_status) {
 }
 
 void Supervisor::on_time() {
-  const std::uint64_t now = now_ms();
+  const std::uint64_t now = boot_clock_ms();
   for (std::size_t i = 0; i < children_.size(); ++i) {
     Child& child = children_[i];
     if (child.kill_at_ms != 0 && now >= child.kill_at_ms) {
@@ -177,7 +178,7 @@ void Supervisor::on_time() {
 }
 
 int Supervisor::poll_timeout_ms() const {
-  const std::uint64_t now = now_ms();
+  const std::uint64_t now = boot_clock_ms();
   std::uint64_t next = now + 3'600'000;
   for (const auto& child : children_) {
     if (child.start_at_ms != 0) next = std::min(next, child.start_at_ms);
@@ -203,7 +204,7 @@ void Supervisor::stop(std::size_t i, Wanted wanted) {
   children_[i].share_percent = 0;
   children_[i].wanted = wanted;
   children_[i].start_at_ms = 0;
-  children_[i].kill_at_ms = now_ms() + kStopMs;
+  children_[i].kill_at_ms = boot_clock_ms() + kStopMs;
   signal(i, SIGTERM);
   signal(i, SIGCONT);  // a paused node takes SIGTERM only once it goes on
   state_.nodes[i].state = state_.nodes[i].process ? "stopping" : "down";
@@ -276,7 +277,7 @@ base::Result<std::string> Supervisor::hold(const std::string& verb, std::size_t 
   child.share_percent =
       starves ? static_cast<std::uint32_t>(std::atoi(verb.c_str() + kStarve.size())) : 0;
   child.stopped = false;
-  child.turn_at_ms = now_ms();
+  child.turn_at_ms = boot_clock_ms();
   signal(i, verb == "pause" ? SIGSTOP : SIGCONT);
   node.state = starves ? "starved" : verb == "pause" ? "paused" : "running";
   return node.name;
@@ -284,7 +285,7 @@ base::Result<std::string> Supervisor::hold(const std::string& verb, std::size_t 
 
 void Supervisor::take_down() {
   note("going down");
-  const std::uint64_t end = now_ms() + kDownMs;
+  const std::uint64_t end = boot_clock_ms() + kDownMs;
   const auto left = [this] {
     return std::any_of(state_.nodes.begin(), state_.nodes.end(),
                        [](const Node& node) { return static_cast<bool>(node.process); });
@@ -293,7 +294,7 @@ void Supervisor::take_down() {
     stop(i, Wanted::kDown);
     children_[i].kill_at_ms = end;
   }
-  while (left() && now_ms() < end + kReapMs) {
+  while (left() && boot_clock_ms() < end + kReapMs) {
     pollfd none{-1, 0, 0};
     constexpr int kLookMs = 10;
     (void)poll(&none, 1, kLookMs);

@@ -18,6 +18,7 @@
 #include "client/ctl/playground/ports.h"
 #include "client/ctl/playground/supervisor.h"
 #include "client/ctl/server_program.h"
+#include "client/roamer.h"
 
 namespace client::ctl::playground {
 namespace {
@@ -147,10 +148,10 @@ std::string crash_loop(const State& state) {
 /// Until every node knows the leader. Returns why not, in the end; empty if ready.
 std::string wait_ready(net::Loop& loop, const State& planned, std::uint32_t wait_ms,
                        Signals& signals, ClusterStatus& cluster) {
-  const std::uint64_t end = now_ms() + wait_ms;
-  std::uint64_t next_word = now_ms() + 1000;
+  const std::uint64_t end = boot_clock_ms() + wait_ms;
+  std::uint64_t next_word = boot_clock_ms() + 1000;
   std::string why = "the supervisor did not start";
-  while (now_ms() < end) {
+  while (boot_clock_ms() < end) {
     if (signals.came()) return "interrupted";
     pass(loop, 50);
     auto state = ask_state(planned.tag, planned.directory);
@@ -160,9 +161,9 @@ std::string wait_ready(net::Loop& loop, const State& planned, std::uint32_t wait
     cluster = combine(ask_members(loop, planned.endpoints(), kAskMs));
     why = not_ready(state.value(), cluster);
     if (why.empty()) return "";
-    if (now_ms() < next_word) continue;
+    if (boot_clock_ms() < next_word) continue;
     std::fprintf(stderr, "waiting: %s\n", why.c_str());
-    next_word = now_ms() + 2000;
+    next_word = boot_clock_ms() + 2000;
   }
   return "not ready after " + std::to_string(wait_ms / 1000) + " s: " + why;
 }
@@ -171,8 +172,8 @@ std::string wait_ready(net::Loop& loop, const State& planned, std::uint32_t wait
 int give_up(const State& state, const std::string& why) {
   std::fprintf(stderr, "holdfast: playground up: %s\n", why.c_str());
   (void)request(state.directory, "halt");
-  const std::uint64_t end = now_ms() + 10000;
-  while (is_locked(state.directory) && now_ms() < end) usleep(20'000);
+  const std::uint64_t end = boot_clock_ms() + 10000;
+  while (is_locked(state.directory) && boot_clock_ms() < end) usleep(20'000);
   std::fprintf(stderr, "Everything was stopped; the logs are in %s/logs.\n", state.data.c_str());
   return kExitFailure;
 }
