@@ -135,7 +135,13 @@ const std::vector<Layer>& layers() {
        "holdfast_playground",
        {"base", "schema", "net", "client", "client/guard", "client/ctl", "kv/types.h"},
        {"asio", "capnp/", "kj/", "nlohmann/"}},
-      {"jepsen", "holdfast_jepsen", {"base", "client"}, {"*"}},
+      {"jepsen/history", "holdfast_jepsen_history", {"base"}, {"nlohmann/"}},
+      {"jepsen/check", "holdfast_jepsen_check", {"base", "jepsen/history"}, kNoThirdParty},
+      {"jepsen",
+       "holdfast_jepsen",
+       {"base", "schema", "net", "client", "client/guard", "client/ctl", "client/ctl/playground",
+        "kv/types.h", "jepsen/history", "jepsen/check"},
+       {"*"}},
       {"tests", "", {"*"}, {"*"}},
   };
   return kLayers;

@@ -1,0 +1,32 @@
+// What a checker found. Pure; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "jepsen/history/history.h"
+
+namespace jepsen {
+
+/// kUnknown: a bound of time or memory was met first. kEmpty: there was nothing to check. Only
+/// kValid passes.
+enum class Verdict : std::uint8_t { kValid, kInvalid, kUnknown, kEmpty };
+const char* name_of(Verdict verdict);
+/// Invalid beats unknown beats empty beats valid.
+Verdict worse(Verdict a, Verdict b);
+
+struct Finding {
+  std::string checker;
+  Verdict verdict = Verdict::kValid;
+  std::string why;                     // one sentence; of a valid one: what it rests on
+  std::vector<std::string> words;      // of an invalid one: the contradiction, step by step
+  std::vector<std::uint32_t> witness;  // the operations that contradict each other, few
+  std::vector<std::uint64_t> places;   // of notes that belong to it
+  std::uint64_t checked = 0;           // operations
+};
+
+/// "process 3 read 7 = 101 (n2, revision 17), from 2.503 to 2.611 s".
+std::string describe(const History& history, const Operation& operation);
+
+}  // namespace jepsen
