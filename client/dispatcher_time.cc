@@ -126,7 +126,8 @@ void Dispatcher::told(const std::string& address, schema::MemberStatus::Reader f
     eject(address, "belongs to another cluster, " + base::to_hex(status.header.cluster.value));
     return;
   }
-  for (const auto& peer : status.peers) endpoints_.learn(peer.client_address);
+  if (!options_.pinned)
+    for (const auto& peer : status.peers) endpoints_.learn(peer.client_address);
   if (status.leads()) {
     endpoints_.claims(address, status.header.term, now);
   } else {

@@ -19,6 +19,7 @@ struct Options {
   std::uint32_t connections = 1;        // to the leader
   std::uint32_t submits_in_flight = 8;  // a connection
   std::uint32_t calls_max = 16384;      // taken in and not finished; above: kOverloaded
+  bool pinned = false;                  // to these endpoints: none is learnt, no hint is followed
   std::uint64_t seed = 0;               // of the jitter of retries; 0: from the system
 };
 

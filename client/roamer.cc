@@ -59,14 +59,14 @@ void Roamer::move_on(const LinePtr& line, const std::string& hint) {
     tasks_.add(kj::evalLater([let_go = std::exchange(line_, nullptr)] {}));
     ++next_;
   }
-  if (hint.empty()) return;
+  if (hint.empty() || options_.pinned) return;
   learn(hint);
   const auto at = std::find(endpoints_.begin(), endpoints_.end(), hint);
   next_ = static_cast<std::size_t>(at - endpoints_.begin());
 }
 
 void Roamer::learn(const std::string& address) {
-  if (address.empty()) return;
+  if (address.empty() || options_.pinned) return;
   if (std::find(endpoints_.begin(), endpoints_.end(), address) == endpoints_.end()) {
     // next_ counts modulo the number of endpoints.
     next_ %= endpoints_.size();

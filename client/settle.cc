@@ -97,7 +97,7 @@ void Dispatcher::refused(const Attempt& attempt, const CallPtr& call, const base
     endpoints_.failed(attempt.address, status.to_string(), now_ms());
   } else {
     endpoints_.denies(attempt.address, status.to_string(), now_ms());
-    const bool elsewhere = leader != attempt.address;
+    const bool elsewhere = leader != attempt.address && !options_.pinned;
     if (elsewhere && endpoints_.hint(leader) && call->refusals < kFreeHops) {
       ++call->refusals;
       retry(call, kNextHopMs);

@@ -7,6 +7,7 @@
 #include "jepsen/arguments.h"
 #include "jepsen/check_command.h"
 #include "jepsen/generate_command.h"
+#include "jepsen/run_command.h"
 
 int main(int argc, char** argv) {
   using namespace jepsen;
@@ -21,6 +22,8 @@ int main(int argc, char** argv) {
     return parsed.exit_code;
   }
   switch (parsed.arguments->verb) {
+    case Verb::kRun:
+      return run_one(parsed.arguments->run);
     case Verb::kCheck:
       return run_check(parsed.arguments->check);
     case Verb::kGenerate:

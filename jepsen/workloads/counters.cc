@@ -1,0 +1,66 @@
+#include "jepsen/workloads/counters.h"
+
+#include <algorithm>
+
+#include "jepsen/history/history.h"
+
+namespace jepsen {
+
+Action Counters::next(base::Random& random, bool) {
+  constexpr std::uint64_t kWritesAReading = 30;
+  const std::int64_t key = keys_.pick(random);
+  if (random.chance(kWritesAReading)) return versions(key);
+  Action action;
+  action.f = "write";
+  const std::int64_t value = values_.next();
+  action.value = Value::list({Value::of(key), Value::of(value)});
+  action.call = [name = keys_.name(key), value](client::Client& client) {
+    return client.put(name, std::to_string(value));
+  };
+  action.tell = [](const client::Outcome&, Event&) {};
+  return action;
+}
+
+/// The key's version and its history are one reading of one revision, and must say the same.
+Action Counters::versions(std::int64_t key) const {
+  Action action;
+  action.f = "versions";
+  action.value = Value::list({Value::of(key), Value::list()});
+  action.call = [name = keys_.name(key)](client::Client& client) {
+    kv::Transaction transaction;
+    transaction.then.push_back(range_of(name));
+    transaction.then.push_back(kv::HistoryOperation{name});
+    return client.read(std::move(transaction));
+  };
+  action.tell = [key](const client::Outcome& outcome, Event& end) {
+    const auto& history = std::get<kv::HistoryResult>(outcome.result.results[1]);
+    Value values = Value::list();
+    for (const auto& event : history.events)
+      values.items.push_back(Value::of(event.deleted ? kAbsent : number_of(event.item.value)));
+    std::reverse(values.items.begin(), values.items.end());
+    const kv::KeyValue* item = item_of(outcome, 0);
+    const std::uint64_t version = item == nullptr ? 0 : item->version;
+    end.more.set("version", Value::of(static_cast<std::int64_t>(version)));
+    // Counted otherwise than told: as an element that nobody wrote.
+    if (version != values.items.size() && !history.more) values.items.push_back(Value::of(-2));
+    end.value = Value::list({Value::of(key), std::move(values)});
+    if (!history.more) return;
+    end.type = Type::kFail;
+    end.error = "the history is too long for one answer";
+  };
+  return action;
+}
+
+std::vector<Action> Counters::last_reads() {
+  std::vector<Action> reads;
+  for (const std::int64_t key : keys_.all()) reads.push_back(versions(key));
+  return reads;
+}
+
+std::optional<std::pair<Value, std::int64_t>> Counters::change(const kv::Event& event) const {
+  const auto key = keys_.number(event.item.key);
+  if (!key) return std::nullopt;
+  return std::pair{Value::of(*key), event.deleted ? kAbsent : number_of(event.item.value)};
+}
+
+}  // namespace jepsen

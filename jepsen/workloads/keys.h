@@ -1,0 +1,93 @@
+// Keys of a workload: so many in use at a time, each followed by another after some operations, but
+// for the first, which live as long as the run. Loop thread.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "jepsen/workload.h"
+
+namespace jepsen {
+
+class Keys {
+ public:
+  static constexpr std::size_t kLongLived = 2;
+
+  /// Numbers from `first` on, so that keys of several workloads differ; named "PREFIX/NUMBER" in
+  /// the store.
+  Keys(std::string prefix, std::int64_t first, const WorkloadOptions& options)
+      : prefix_(std::move(prefix)), next_(first), limit_(options.operations_a_key) {
+    for (std::uint32_t i = 0; i < options.keys; ++i) in_use_.push_back({next_++, 0});
+    used_ = next_ - first;
+    first_ = first;
+  }
+
+  std::int64_t pick(base::Random& random) {
+    const std::size_t place = random.below(in_use_.size());
+    Use& use = in_use_[place];
+    if (++use.operations > limit_ && place >= kLongLived) {
+      use = {next_++, 1};
+      ++used_;
+    }
+    return use.key;
+  }
+  /// All that were ever in use.
+  std::vector<std::int64_t> all() const {
+    std::vector<std::int64_t> keys;
+    for (std::int64_t i = 0; i < used_; ++i) keys.push_back(first_ + i);
+    return keys;
+  }
+  std::string name(std::int64_t key) const { return prefix_ + "/" + std::to_string(key); }
+  /// The number of a name; nothing: it is another's.
+  std::optional<std::int64_t> number(const std::string& name) const {
+    if (!name.starts_with(prefix_ + "/")) return std::nullopt;
+    std::int64_t key = 0;
+    const char* const end = name.data() + name.size();
+    const auto [at, error] = std::from_chars(name.data() + prefix_.size() + 1, end, key);
+    return error == std::errc() && at == end ? std::optional(key) : std::nullopt;
+  }
+
+ private:
+  struct Use {
+    std::int64_t key = 0;
+    std::uint32_t operations = 0;
+  };
+  const std::string prefix_;
+  std::int64_t first_ = 0, next_;
+  std::int64_t used_ = 0;
+  const std::uint32_t limit_;
+  std::vector<Use> in_use_;
+};
+
+/// A value as the store holds it; kAbsent if it is no number.
+inline std::int64_t number_of(const std::string& text) {
+  std::int64_t number = 0;
+  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && at == text.data() + text.size() ? number : -1;
+}
+
+/// The only item of a range result; null: there is none.
+inline const kv::KeyValue* item_of(const client::Outcome& outcome, std::size_t result) {
+  const auto* range = result < outcome.result.results.size()
+                          ? std::get_if<kv::RangeResult>(&outcome.result.results[result])
+                          : nullptr;
+  return range == nullptr || range->items.empty() ? nullptr : &range->items.front();
+}
+
+inline Value at_of(const std::vector<const kv::KeyValue*>& items) {
+  Value at = Value::list();
+  for (const auto* item : items)
+    at.items.push_back(
+        Value::of(item == nullptr ? 0 : static_cast<std::int64_t>(item->modify_revision.value)));
+  return at;
+}
+
+inline kv::RangeOperation range_of(std::string key) {
+  return kv::RangeOperation{{std::move(key), ""}};
+}
+
+}  // namespace jepsen
