@@ -23,9 +23,10 @@ void add_run(CLI::App& app, Arguments& to, std::string& duration) {
   verb->add_option("--target", run.target,
                    "who is hit: leader, follower, random, all; mixed (default): each in turn")
       ->check(CLI::IsMember({"leader", "follower", "random", "all", "mixed"}));
-  verb->add_option("--rate", run.rate, "operations a second (default 300)")
+  verb->add_option("--rate", run.rate, "operations a second (default 300, of sets 100)")
       ->check(CLI::Range(1, 20'000));
-  verb->add_option("--clients", run.clients, "that call, each one call at a time (default 12)")
+  verb->add_option("--clients", run.clients,
+                   "that call, each one call at a time (default: four a node)")
       ->check(CLI::Range(1, 200));
   verb->add_option("--keys", run.keys, "in use at a time (default 8)")->check(CLI::Range(1, 1000));
   verb->add_option("--operations-a-key", run.operations_a_key,

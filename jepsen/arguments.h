@@ -18,9 +18,9 @@ struct RunArguments {
   std::uint32_t duration_ms = 20'000;  // of the load under faults
   std::string out;                     // a folder that does not exist yet; empty: runs/NAME
   std::string target = "mixed";        // leader, follower, random, all, mixed
-  std::uint32_t rate = 300;            // operations a second, all clients together
-  std::uint32_t clients = 12;
-  std::uint32_t keys = 8;  // at a time; others follow
+  std::uint32_t rate = 0;     // operations a second, all clients together; 0: as fits the workload
+  std::uint32_t clients = 0;  // 0: four a node
+  std::uint32_t keys = 8;     // at a time; others follow
   std::uint32_t operations_a_key = 200;
   std::uint32_t time_scale = 1;
   std::uint32_t bound_ms = 1500;  // 5T: how long a single fault may keep writes away

@@ -69,11 +69,10 @@ kj::Promise<void> Load::go_on(Worker& worker) {
   const std::uint64_t wait_ns = worker.due_ns > now_ns ? worker.due_ns - now_ns : 0;
   return cluster_.loop().timer().afterDelay(wait_ns * kj::NANOSECONDS).then([this, &worker] {
     if (stopping_) return;
-    // Half as long to half as long again, so that the clients do not fall into step; who is late
-    // does not catch up.
-    const std::uint64_t mean_ns = 1'000'000'000ull * options_.clients / options_.rate;
-    worker.due_ns = std::max(worker.due_ns, recorder_.now_ns()) +
-                    worker.random.between(mean_ns / 2, mean_ns * 3 / 2);
+    // All together, in waves, so that they meet; who is late does not catch up.
+    const std::uint64_t wave_ns = 1'000'000'000ull * options_.clients / options_.rate;
+    constexpr std::uint64_t kSpreadNs = 2'000'000;
+    worker.due_ns = (recorder_.now_ns() / wave_ns + 1) * wave_ns + worker.random.below(kSpreadNs);
     // A task of its own instead of a longer and longer chain of promises.
     tasks_.add(
         perform(worker, workload_.next(worker.random, worker.sticks)).then([this, &worker](bool) {

@@ -8,6 +8,7 @@
 #include "jepsen/check_command.h"
 #include "jepsen/generate_command.h"
 #include "jepsen/run_command.h"
+#include "jepsen/suite.h"
 
 int main(int argc, char** argv) {
   using namespace jepsen;
@@ -28,7 +29,12 @@ int main(int argc, char** argv) {
       return run_check(parsed.arguments->check);
     case Verb::kGenerate:
       return run_generate(parsed.arguments->generate);
-    default:
-      return 1;
+    case Verb::kSuite:
+      return run_suite(parsed.arguments->suite);
+    case Verb::kReport:
+      return run_report(parsed.arguments->folder);
+    case Verb::kList:
+      return run_list();
   }
+  return 1;
 }

@@ -34,11 +34,11 @@ const char* const kAlarms[] = {"CHECK failed",   "AddressSanitizer", "ThreadSani
 
 class Run {
  public:
-  Run(const RunArguments& how, Recorder recorder, const std::string& server, bool quiet)
+  Run(const RunArguments& how, Recorder recorder, bool quiet)
       : how_(how),
         quiet_(quiet),
         recorder_(std::move(recorder)),
-        cluster_(loop_, options(how, server)),
+        cluster_(loop_, options(how)),
         workload_(make_workload(how.workload, values_, {how.keys, how.operations_a_key, how.seed})),
         load_(cluster_, recorder_, *workload_, {how.clients, how.rate, how.seed}),
         stage_{cluster_, recorder_, *workload_, how.out, how.seed},
@@ -64,10 +64,10 @@ class Run {
   }
 
  private:
-  static ClusterOptions options(const RunArguments& how, const std::string& server) {
+  static ClusterOptions options(const RunArguments& how) {
     ClusterOptions options;
     options.nodes = how.nodes;
-    options.server = server;
+    options.server = how.server;
     options.folder = how.out;
     options.time_scale = how.time_scale;
     // So that logs are cut, and snapshots sent, within seconds.
@@ -226,69 +226,83 @@ std::string name_of(const RunArguments& arguments) {
          "-" + std::to_string(arguments.seed);
 }
 
-Result<Judgement> judge_folder(const std::string& folder, History* history) {
+Result<Judgement> judge_folder(const std::string& folder, History& history) {
   auto read = read_history(folder + "/history.jsonl");
   if (!read.is_ok()) return read.status();
-  *history = std::move(read).value();
+  history = std::move(read).value();
   CheckOptions options;
   options.expired = expires_after(kSearchSeconds);
   for (const WorkloadText& text : workload_texts())
-    if (history->about["workload"] == text.name) options.required = text.checkers;
-  if (history->about["nemesis"] != "none") options.required.push_back("availability");
+    if (history.about["workload"] == text.name) options.required = text.checkers;
+  if (history.about["nemesis"] != "none") options.required.push_back("availability");
   options.required.push_back("digests");
-  return check(*history, options);
+  return check(history, options);
 }
 
-Result<RunResult> run_and_judge(const RunArguments& arguments, bool quiet) {
-  RunArguments how = arguments;
+namespace {
+
+/// Where it goes, which server, how many clients: what was left open.
+Status complete(RunArguments& how) {
   const Status understood = understand(how);
   if (!understood.is_ok()) return understood;
   if (how.out.empty()) how.out = "runs/" + name_of(how);
   std::error_code error;
   if (fs::exists(how.out + "/history.jsonl", error))
-    return Status(Code::kInvalidArgument,
-                  how.out + " holds a run already: name another folder with --out, or remove it");
+    return {Code::kInvalidArgument,
+            how.out + " holds a run already: name another folder with --out, or remove it"};
   how.out = fs::absolute(how.out).string();
   fs::create_directories(how.out, error);
-  if (error) return Status(Code::kIo, how.out + ": " + error.message());
-  std::string server = how.server;
-  if (server.empty()) {
+  if (error) return {Code::kIo, how.out + ": " + error.message()};
+  if (how.server.empty()) {
     auto found = client::ctl::find_server_program();
     if (!found.is_ok()) return found.status();
-    server = found.value();
+    how.server = found.value();
   }
+  // A set is read whole, so it must not grow too fast.
+  constexpr std::uint32_t kRate = 300, kRateOfSets = 100, kClientsANode = 4;
+  if (how.rate == 0) how.rate = how.workload == "set" ? kRateOfSets : kRate;
+  if (how.clients == 0) how.clients = kClientsANode * how.nodes;
+  return Status::ok();
+}
+
+}  // namespace
+
+Status run_and_judge(const RunArguments& arguments, bool quiet, History& history,
+                     Judgement& judgement) {
+  RunArguments how = arguments;
+  const Status completed = complete(how);
+  if (!completed.is_ok()) return completed;
   auto recorder = Recorder::open(how.out + "/history.jsonl");
   if (!recorder.is_ok()) return recorder.status();
   {
-    Run run(how, std::move(recorder).value(), server, quiet);
+    Run run(how, std::move(recorder).value(), quiet);
     const Status ran = run.run();
     if (!ran.is_ok())
-      return Status(ran.code(),
-                    "the cluster did not come up: " + ran.detail() + "; read " + how.out + "/logs");
+      return {ran.code(),
+              "the cluster did not come up: " + ran.detail() + "; read " + how.out + "/logs"};
   }
+  std::error_code error;
   fs::remove_all(how.out + "/data", error);
-  History history;
-  auto judgement = judge_folder(how.out, &history);
-  if (!judgement.is_ok()) return judgement.status();
+  auto judged = judge_folder(how.out, history);
+  if (!judged.is_ok()) return judged.status();
+  judgement = std::move(judged).value();
   const auto exported = export_history(how.out + "/history.jsonl");
   if (!exported.is_ok()) return exported.status();
-  const Status reported = write_report(how.out, history, judgement.value());
-  if (!reported.is_ok()) return reported;
-  if (!quiet) std::printf("%s", words_of(judgement.value()).c_str());
-  return RunResult{judgement->verdict, judgement->why, history.size()};
+  return write_report(how.out, history, judgement);
 }
 
 int run_one(const RunArguments& arguments) {
-  const auto result = run_and_judge(arguments, false);
-  if (!result.is_ok()) {
-    std::fprintf(stderr, "holdfast-jepsen: %s\n", result.status().to_string().c_str());
-    return result.status().code() == Code::kInvalidArgument ? 2 : 1;
+  History history;
+  Judgement judgement;
+  const Status ran = run_and_judge(arguments, false, history, judgement);
+  if (!ran.is_ok()) {
+    std::fprintf(stderr, "holdfast-jepsen: %s\n", ran.to_string().c_str());
+    return ran.code() == Code::kInvalidArgument ? 2 : 1;
   }
   const std::string out = arguments.out.empty() ? "runs/" + name_of(arguments) : arguments.out;
-  std::printf("%s: %s (%llu operations)\nread %s/index.html\n", name_of(result->verdict),
-              result->why.c_str(), static_cast<unsigned long long>(result->operations),
-              out.c_str());
-  return result->verdict == Verdict::kValid ? 0 : 1;
+  std::printf("%s%s: %s (%zu operations)\nread %s/index.html\n", words_of(judgement).c_str(),
+              name_of(judgement.verdict), judgement.why.c_str(), history.size(), out.c_str());
+  return judgement.verdict == Verdict::kValid ? 0 : 1;
 }
 
 }  // namespace jepsen

@@ -86,7 +86,7 @@ bool Appends::collect(Number number) {
       if (!added)
         return fail("an element was appended twice: this history cannot be judged",
                     {found->second.operation, number});
-    } else if (micro.kind == Kind::kList && operation.end == End::kOk) {
+    } else if (micro.kind == Kind::kList && operation.end == End::kOk && !operation.stale) {
       if (!read_one(number, micro, own[micro.key])) return false;
     }
   }

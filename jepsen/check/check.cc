@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "jepsen/check/appends.h"
+#include "jepsen/check/coverage.h"
 #include "jepsen/check/exactly_once.h"
 #include "jepsen/check/feed.h"
 #include "jepsen/check/locks.h"
@@ -16,7 +17,7 @@ namespace {
 using Kind = Micro::Kind;
 
 struct Shape {
-  bool registers = false, lists = false, sets = false, mutex = false;
+  bool lists = false, sets = false;
 };
 
 Shape shape_of(const History& history) {
@@ -24,9 +25,6 @@ Shape shape_of(const History& history) {
   for (const Micro& micro : history.micros) {
     shape.lists = shape.lists || micro.kind == Kind::kAppend || micro.kind == Kind::kList;
     shape.sets = shape.sets || micro.kind == Kind::kAdd || micro.kind == Kind::kMembers;
-    shape.mutex = shape.mutex || micro.kind == Kind::kAcquire || micro.kind == Kind::kRelease;
-    shape.registers = shape.registers || micro.kind == Kind::kRead || micro.kind == Kind::kWrite ||
-                      micro.kind == Kind::kCas;
   }
   return shape;
 }
@@ -94,11 +92,7 @@ class Judge {
     const Shape shape = shape_of(history_);
     const bool ours = !history_.about.empty();
     take(check_revisions(history_, feed.value()));
-    if (shape.registers || shape.mutex || shape.lists || shape.sets) {
-      // Long lists and sets cost a search a state for each operation; they have checkers of their
-      // own.
-      if (!shape.lists && !shape.sets) take(check_linearizable(history_, options_));
-    }
+    take(check_linearizable(history_, options_));
     if (shape.lists) take(check_appends(history_));
     if (shape.sets) take(check_sets(history_));
     take(check_exactly_once(history_, feed.value()));
@@ -106,6 +100,9 @@ class Judge {
     take(check_locks(history_));
     take(check_leases(history_));
     take(check_availability(history_, judgement_.episodes, options_.time_scale));
+    take(check_coverage(
+        history_, judgement_.episodes,
+        judgement_.outcomes.seen + judgement_.outcomes.resolved + judgement_.outcomes.open));
     take(check_digests(history_));
     if (ours) take(check_run(history_));
     conclude();
@@ -133,6 +130,9 @@ class Judge {
         });
     judgement_.verdict = worst == nullptr || !any ? Verdict::kEmpty : worst->verdict;
     if (worst != nullptr) judgement_.why = worst->checker + ": " + worst->why;
+    if (judgement_.verdict == Verdict::kValid)
+      judgement_.why =
+          "nothing contradicts it, in " + std::to_string(judgement_.findings.size()) + " checks";
     if (!any) judgement_.why = "nothing was tested";
   }
 

@@ -36,8 +36,8 @@ struct Judgement {
 Judgement check(History& history, const CheckOptions& options = {});
 
 /// Single keys by themselves, without revisions: by check_registers() where it applies, and by
-/// search() elsewhere. What is wrong is made small: the shortest beginning that is wrong, without
-/// the reads that are not needed for it.
+/// search() elsewhere, but for large parts of histories with revisions. What is wrong is made
+/// small: the shortest beginning that is wrong, without the reads that are not needed for it.
 Finding check_linearizable(const History& history, const CheckOptions& options);
 
 }  // namespace jepsen

@@ -50,7 +50,7 @@ void Sets::collect() {
       if (micro.kind == Kind::kAdd) {
         const bool ok = operation.end == End::kOk;
         elements_[micro.value] = {i, ok ? operation.returned : kOpen, i};
-      } else if (micro.kind == Kind::kMembers && operation.end == End::kOk) {
+      } else if (micro.kind == Kind::kMembers && operation.end == End::kOk && !operation.stale) {
         reads_.push_back(i);
       }
     }

@@ -8,7 +8,8 @@
 namespace jepsen {
 
 /// Linearizable exactly if: nothing is read that nobody may have added by then; each read holds
-/// what was added, or seen, before it began; of two reads one holds the other. kEmpty: nobody read.
+/// what was added, or seen, before it began; of two reads one holds the other. Reads that asked for
+/// no more than what a member has are left out. kEmpty: nobody read.
 Finding check_sets(const History& history);
 
 }  // namespace jepsen

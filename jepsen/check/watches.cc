@@ -90,7 +90,8 @@ bool Watches::take_event(Watch& watch, const Told& told, std::size_t place) {
                 place);
   const auto before = watch.values.find(key);
   const std::int64_t old = before == watch.values.end() ? kAbsent : before->second;
-  if (told.old != nullptr && told.old->is_int() && told.old->number != old)
+  // A set has no name, and each of its elements had nothing before.
+  if (!key.empty() && told.old != nullptr && told.old->is_int() && told.old->number != old)
     return fail(
         what + ": before it there was " + text(old) + ", and it was told " + text(told.old->number),
         place);

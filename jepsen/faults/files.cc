@@ -115,6 +115,38 @@ class Truncation final : public Damage {
   }
 };
 
+std::string incarnation_of(Scene& scene, std::size_t member) {
+  Caller caller(scene.cluster);
+  const auto outcome = caller.wait(caller.client().members());
+  for (const auto& each : outcome.members)
+    if (each.name == scene.cluster.name(member)) return base::to_hex(each.incarnation.value);
+  return "";
+}
+
+Status remove_directory(Scene& scene, std::size_t member) {
+  std::error_code error;
+  fs::remove_all(scene.cluster.data_dir(member), error);
+  return error ? Status(Code::kIo, error.message()) : Status::ok();
+}
+
+/// A new directory is no member until somebody says so. Requires: it runs, with one.
+Status replace(Scene& scene, std::size_t member) {
+  Caller caller(scene.cluster);
+  client::MemberChange change;
+  change.kind = client::MemberChange::Kind::kReplace;
+  change.name = scene.cluster.name(member);
+  constexpr int kTries = 40;
+  constexpr std::uint64_t kBetweenMs = 250;
+  client::Outcome outcome;
+  for (int i = 0; i < kTries; ++i) {
+    // The leader learns the new incarnation when the member calls it.
+    outcome = caller.wait(caller.client().members(change));
+    if (outcome.status.is_ok()) break;
+    scene.cluster.sleep_ms(kBetweenMs);
+  }
+  return outcome.status;
+}
+
 class Wiped final : public Damage {
  public:
   std::vector<std::string> prove(Scene& scene) override {
@@ -125,45 +157,33 @@ class Wiped final : public Damage {
 
  protected:
   Status prepare(Scene& scene, std::uint64_t) override {
-    before_ = incarnation(scene);
+    before_ = incarnation_of(scene, victim_);
     return Status::ok();
   }
-  Status change(Scene& scene) override {
-    std::error_code error;
-    fs::remove_all(scene.cluster.data_dir(victim_), error);
-    return error ? Status(Code::kIo, error.message()) : Status::ok();
-  }
-  /// A new directory is no member until somebody says so.
+  Status change(Scene& scene) override { return remove_directory(scene, victim_); }
   Status repair(Scene& scene) override {
-    Caller caller(scene.cluster);
-    client::MemberChange change;
-    change.kind = client::MemberChange::Kind::kReplace;
-    change.name = scene.cluster.name(victim_);
-    constexpr int kTries = 40;
-    client::Outcome outcome;
-    for (int i = 0; i < kTries; ++i) {
-      // The leader learns the new incarnation when the member calls it.
-      outcome = caller.wait(caller.client().members(change));
-      if (outcome.status.is_ok()) break;
-      scene.cluster.sleep_ms(250);
-    }
-    after_ = incarnation(scene);
-    return outcome.status;
+    const Status replaced = replace(scene, victim_);
+    after_ = incarnation_of(scene, victim_);
+    return replaced;
   }
 
  private:
-  std::string incarnation(Scene& scene) const {
-    Caller caller(scene.cluster);
-    const auto outcome = caller.wait(caller.client().members());
-    for (const auto& member : outcome.members)
-      if (member.name == scene.cluster.name(victim_)) return base::to_hex(member.incarnation.value);
-    return "";
-  }
   std::string before_, after_;
 };
 
-/// As it was some seconds ago, with everything acknowledged since missing.
+/// As it was some seconds ago, with everything acknowledged since missing. The member is kept out
+/// until a person has replaced it (docs/decisions/0011).
 class OldCopy final : public Damage {
+ public:
+  Status end(Scene& scene) override {
+    scene.cluster.kill(victim_);
+    Status status = remove_directory(scene, victim_);
+    const Status started = scene.cluster.start(victim_);
+    if (status.is_ok()) status = started;
+    if (status.is_ok()) status = replace(scene, victim_);
+    return status.is_ok() ? Damage::end(scene) : status;
+  }
+
  protected:
   Status prepare(Scene& scene, std::uint64_t for_ms) override {
     copy_ = scene.folder + "/old-copy";

@@ -2,6 +2,7 @@
 // for the first, which live as long as the run. Loop thread.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -27,7 +28,9 @@ class Keys {
   }
 
   std::int64_t pick(base::Random& random) {
-    const std::size_t place = random.below(in_use_.size());
+    // Half of all calls are for those that live long, which are contended most.
+    const std::size_t place =
+        random.below(random.chance(2) ? std::min(kLongLived, in_use_.size()) : in_use_.size());
     Use& use = in_use_[place];
     if (++use.operations > limit_ && place >= kLongLived) {
       use = {next_++, 1};
