@@ -74,7 +74,7 @@ std::vector<Episode> episodes_of(const History& history) {
     if (found == numbers.end()) continue;
     Episode& episode = episodes[found->second];
     if (note.f == "proof") episode.proofs.push_back(text(note.value, "text"));
-    if (note.f == "end") episode.end_ns = note.time_ns;
+    if (note.f == "end") episode.end_ns = note.time_ns, episode.ended = true;
   }
   const auto writes = successes(history);
   for (Episode& episode : episodes) {
@@ -97,6 +97,11 @@ Finding check_availability(const History& history, const std::vector<Episode>& e
   };
   std::uint64_t longest_ms = 0, bounded = 0;
   for (const Episode& episode : episodes) {
+    if (!episode.ended) {
+      finding.verdict = Verdict::kUnknown;
+      finding.why = "the run did not outlive " + episode.fault + " of " + episode.targets;
+      continue;
+    }
     if (episode.proofs.empty())
       return fail(episode, "nothing at its victim shows that it took effect");
     if (episode.bound_ms == 0) continue;
@@ -114,6 +119,7 @@ Finding check_availability(const History& history, const std::vector<Episode>& e
                   text(note.value, "text");
     return finding;
   }
+  if (finding.verdict == Verdict::kUnknown) return finding;
   if (episodes.empty()) {
     finding.verdict = Verdict::kEmpty;
     finding.why = "there was no fault";

@@ -20,6 +20,7 @@ namespace jepsen {
 struct Episode {
   std::string fault, targets;
   std::uint64_t begin_ns = 0, end_ns = 0;
+  bool ended = false;  // it was taken back; false: the run died meanwhile
   std::uint64_t bound_ms = 0;
   std::vector<std::string> proofs;
   std::uint64_t writes = 0;       // that went through while it lasted
@@ -28,7 +29,8 @@ struct Episode {
 };
 
 std::vector<Episode> episodes_of(const History& history);
-/// Every fault was proven; none of those with a bound kept writes away for longer. kEmpty: there
+/// Every fault was proven; none of those with a bound kept writes away for longer. One that the run
+/// did not outlive is kUnknown. kEmpty: there
 /// was no fault, or nobody wrote. `scale` stretches the bounds.
 Finding check_availability(const History& history, const std::vector<Episode>& episodes,
                            std::uint32_t scale);

@@ -108,7 +108,7 @@ Finding check_linearizable(const History& history, const CheckOptions& options) 
   std::size_t by_order = 0, by_search = 0, states = 0, left = 0;
   // A search of thousands of operations is a matter of luck. Where replies carry revisions, or
   // lists tell of their order, there is another checker for them.
-  constexpr std::size_t kSearchedOperations = 400;
+  constexpr std::size_t kSearchedOperations = 1000;
   const bool judged_otherwise =
       std::any_of(history.operations.begin(), history.operations.end(),
                   [](const Operation& operation) { return operation.revision != 0; });

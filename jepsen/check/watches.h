@@ -13,8 +13,8 @@ namespace jepsen {
 ///                                         told to begin anew there
 ///   batch  {previous revision events}     events: [[revision sub key value old]…]; none: a mark of
 ///                                         progress. old: the value before; "?" where it is unknown
-/// What it was told must be just what the feed has, from its begin to its last batch, and reach the
-/// end of the feed, but for `behind` revisions. kEmpty: nothing was told.
+/// What it was told must be just what the feed has, from its begin to its last batch, and, of a run
+/// that came to its end, reach the end of the feed. kEmpty: nothing was told.
 Finding check_watches(const History& history, const Feed& feed);
 
 }  // namespace jepsen

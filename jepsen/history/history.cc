@@ -107,7 +107,7 @@ Status HistoryBuilder::note(Event event) {
     history_.resolutions.push_back(
         {static_cast<std::uint32_t>(of->number), applied->number != 0, event.revision});
   }
-  history_.ended = history_.ended || event.f == "end";
+  history_.ended = history_.ended || (event.actor == "harness" && event.f == "end");
   history_.notes.push_back(std::move(event));
   history_.noted.push_back(history_.events);
   return Status::ok();

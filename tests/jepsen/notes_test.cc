@@ -58,7 +58,8 @@ std::string watch(const std::string& batches) {
       "{:process :feed, :type :info, :f :feed, :value {:end 3, :changes [[1 7 5] [2 7 6] [2 8 1] "
       "[3 8 -1]], :others []}}";
   History history =
-      history_of(feed + "{:process :watch-1, :type :info, :f :watch, :value {:from 1}}" + batches);
+      history_of(feed + "{:process :watch-1, :type :info, :f :watch, :value {:from 1}}" + batches +
+                 "{:process :harness, :type :info, :f :end}");
   const auto all = read_feed(history);
   EXPECT_TRUE(all.is_ok());
   const std::string why = told(check_watches(history, all.value()));
