@@ -1,15 +1,17 @@
 #include "jepsen/check/coverage.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 #include <unordered_map>
 
 namespace jepsen {
 namespace {
 
+/// 0: it is not known.
 double number(const History& history, const char* key) {
   const auto found = history.about.find(key);
-  return found == history.about.end() ? 0 : std::stod(found->second);
+  return found == history.about.end() ? 0 : std::strtod(found->second.c_str(), nullptr);
 }
 
 /// Of writes, how many were under way together with another one of the same key; of a thousand.

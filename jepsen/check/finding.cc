@@ -15,7 +15,6 @@ std::string number(std::int64_t value) {
 
 std::string elements(const History& history, const Micro& micro) {
   constexpr std::size_t kShown = 6;
-  if (micro.list.first == kNoList) return "…";
   const auto all = history.elements_of(micro);
   std::string text = "[";
   if (all.size() > kShown) text += "…" + std::to_string(all.size() - kShown) + " more… ";

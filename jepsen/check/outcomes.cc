@@ -65,7 +65,7 @@ void look(const History& history, Sights& sights) {
         see(sights, {micro.key, micro.value}, operation.returned, micro.modified);
       } else if (micro.kind == Kind::kCas) {
         see(sights, {micro.key, micro.expected}, operation.returned, 0);
-      } else if (micro.has_list() && micro.list.first != kNoList) {
+      } else if (micro.has_list()) {
         for (const std::int64_t element : history.elements_of(micro))
           see(sights, {micro.key, element}, operation.returned, 0);
       }

@@ -53,8 +53,9 @@ class Switches : public Fault {
       if (!all.is_ok()) continue;
       for (const client::Fault& fault : all.value())
         if (fault.on && fault.hits > 0)
-          proofs.push_back(scene.cluster.name(i) + ": " + fault.name + " caught " +
-                           std::to_string(fault.hits) + " real calls");
+          proofs.push_back(scene.cluster.name(i) + ": " + fault.name +
+                           (fault.parameter.empty() ? "" : ", " + fault.parameter + ",") +
+                           " caught " + std::to_string(fault.hits) + " real calls");
     }
     return proofs;
   }

@@ -65,17 +65,16 @@ std::uint8_t HistoryBuilder::node(const std::string& name) {
 Micro& HistoryBuilder::micro(Kind kind, std::uint32_t key, std::int64_t value) {
   Micro& micro = history_.micros.emplace_back();
   micro.kind = kind, micro.key = key, micro.value = value;
-  if (micro.has_list()) micro.list = {kNoList, 0};
+  if (micro.has_list()) micro.list = {0, 0};
   return micro;
 }
 
 Status HistoryBuilder::list(Micro& micro, const Value& value) {
+  for (const Value& item : value.items)
+    if (!item.is_int()) return {Code::kCorrupt, "an element is no number"};
   micro.list = {static_cast<std::uint32_t>(history_.elements.size()),
                 static_cast<std::uint32_t>(value.items.size())};
-  for (const Value& item : value.items) {
-    if (!item.is_int()) return {Code::kCorrupt, "an element is no number"};
-    history_.elements.push_back(item.number);
-  }
+  for (const Value& item : value.items) history_.elements.push_back(item.number);
   return Status::ok();
 }
 
@@ -159,10 +158,13 @@ Status HistoryBuilder::end(const Event& event) {
 
 Status HistoryBuilder::read_value(const Event& event, Operation& operation) {
   operation.first = static_cast<std::uint32_t>(history_.micros.size());
+  operation.count = 0;
   const Status status = event.f == "txn" ? read_transaction(event, event.value)
                                          : read_one(event, event.f, event.value);
   if (!status.is_ok()) return status;
-  operation.count = static_cast<std::uint16_t>(history_.micros.size() - operation.first);
+  const std::size_t count = history_.micros.size() - operation.first;
+  if (count > UINT16_MAX) return wrong(event, "it has too many parts");
+  operation.count = static_cast<std::uint16_t>(count);
   read_at(event, operation);
   return Status::ok();
 }

@@ -15,7 +15,6 @@ namespace jepsen {
 
 inline constexpr std::int64_t kAbsent = -1;  // the value of a key that is not there
 inline constexpr std::uint32_t kOpen = UINT32_MAX;
-inline constexpr std::uint32_t kNoList = UINT32_MAX;
 
 /// One thing that an operation did to one key.
 struct Micro {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -37,7 +38,8 @@ std::optional<std::uint64_t> moment_of(const std::string& line) {
 std::string logs_of(const std::string& folder, const History& history) {
   constexpr std::size_t kLines = 800;
   const auto about = history.about.find("started_wall_ms");
-  const double start_ms = about == history.about.end() ? 0 : std::stod(about->second);
+  const double start_ms =
+      about == history.about.end() ? 0 : std::strtod(about->second.c_str(), nullptr);
   std::vector<Line> lines;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder + "/logs", error)) {

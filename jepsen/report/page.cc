@@ -28,7 +28,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .unknown, .empty { color: var(--fail); }
 code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { white-space: pre-wrap; overflow-wrap: anywhere;
   background: var(--panel); border: 1px solid var(--line); padding: 10px 12px; margin: 8px 0; }
-svg { display: block; width: 100%; height: auto; background: var(--panel); border: 1px solid var(--line);
+svg { display: block; width: 100%; min-width: 640px; height: auto; background: var(--panel); border: 1px solid var(--line);
   margin: 6px 0 12px; } svg text { fill: var(--faint); font: 11px system-ui, sans-serif; }
 svg .ink { fill: var(--ink); }
 details summary { cursor: pointer; color: var(--faint); } details .wide { max-height: 420px; overflow: auto; }
@@ -62,14 +62,18 @@ std::string short_number(double number) {
 }
 
 std::string html_table(const std::vector<std::vector<std::string>>& rows) {
+  const auto is_number = [](const std::string& cell) {
+    return !cell.empty() && cell.find_first_not_of("0123456789. –") == std::string::npos;
+  };
   std::string html = "<div class=wide><table>\n";
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const char* const tag = i == 0 ? "th" : "td";
     html += "<tr>";
-    for (const std::string& cell : rows[i]) {
-      const bool number =
-          !cell.empty() && cell.find_first_not_of("0123456789. ") == std::string::npos;
-      html += std::string("<") + tag + (number ? " class=number>" : ">") + cell + "</" + tag + ">";
+    for (std::size_t column = 0; column < rows[i].size(); ++column) {
+      // A head stands where its numbers stand.
+      const bool number = is_number(rows[i == 0 && rows.size() > 1 ? 1 : i][column]);
+      html += std::string("<") + tag + (number ? " class=number>" : ">") + rows[i][column] + "</" +
+              tag + ">";
     }
     html += "</tr>\n";
   }

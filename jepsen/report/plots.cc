@@ -20,6 +20,10 @@ std::string n(double number) {
   return text;
 }
 
+std::string whole(double number) {
+  return std::to_string(static_cast<long>(number));
+}
+
 double seconds(std::uint64_t ns) {
   return static_cast<double>(ns) / 1e9;
 }
@@ -61,7 +65,7 @@ class Drawing {
     const double step = end_s_ > 100 ? 20 : end_s_ > 40 ? 10 : end_s_ > 15 ? 5 : 1;
     for (double s = 0; s <= end_s_; s += step) {
       line(x(s), bottom, x(s), bottom + 4);
-      text(x(s), bottom + 15, short_number(s) + " s", "text-anchor=middle");
+      text(x(s), bottom + 15, whole(s) + " s", "text-anchor=middle");
     }
   }
   std::string svg(const std::string& name) const {
@@ -109,7 +113,7 @@ std::string draw_rate(const History& history, const std::vector<Episode>& episod
   const auto y = [&](double rate) { return kBottom - rate / most * (kBottom - kTop); };
   for (const double part : {0.0, 0.5, 1.0}) {
     drawing.line(kLeft, y(most * part), kWidth - kRight, y(most * part));
-    drawing.text(kLeft - 4, y(most * part) + 4, short_number(most * part), "text-anchor=end");
+    drawing.text(kLeft - 4, y(most * part) + 4, whole(most * part), "text-anchor=end");
   }
   for (std::size_t kind = 0; kind < counts.size(); ++kind) {
     std::string points;
@@ -136,7 +140,10 @@ std::string draw_latency(const History& history, const std::vector<Episode>& epi
   };
   for (const double ms : {0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0}) {
     drawing.line(kLeft, y(ms), kWidth - kRight, y(ms));
-    drawing.text(kLeft - 4, y(ms) + 4, ms >= 1000 ? short_number(ms / 1000) + " s" : n(ms) + " ms",
+    drawing.text(kLeft - 4, y(ms) + 4,
+                 ms >= 1000 ? whole(ms / 1000) + " s"
+                 : ms < 1   ? n(ms) + " ms"
+                            : whole(ms) + " ms",
                  "text-anchor=end");
   }
   const std::size_t every = history.size() / kPoints + 1;

@@ -110,6 +110,11 @@ std::string calls(const History& history, const Outcomes& outcomes) {
          "one member, and is refused what only a leader does.</p>\n";
 }
 
+/// On a narrow screen it is moved sideways instead of being too small to read.
+std::string wide(const std::string& html) {
+  return "<div class=wide>" + html + "</div>\n";
+}
+
 std::string findings(const History& history, const Judgement& judgement) {
   Rows rows = {{"check", "verdict", "why"}};
   for (const Finding& finding : judgement.findings)
@@ -118,7 +123,7 @@ std::string findings(const History& history, const Judgement& judgement) {
   for (const Finding& finding : judgement.findings) {
     if (finding.words.empty()) continue;
     html += "<h2>The contradiction: " + finding.checker + "</h2>\n<p>" + escaped(finding.why) +
-            "</p>\n" + draw_witness(history, finding.witness) + "<pre>";
+            "</p>\n" + wide(draw_witness(history, finding.witness)) + "<pre>";
     for (const std::string& words : finding.words) html += escaped(words) + "\n";
     html += "</pre>\n";
   }
@@ -152,9 +157,9 @@ base::Status write_report(const std::string& folder, const History& history,
                      short_number(static_cast<double>(history.end_ns) / 1e9) + " s" +
                      (history.about.empty() ? "" : ", seed " + about(history, "seed")) + "</p>\n";
   body += findings(history, judgement);
-  body += "<h2>Calls a second</h2>\n" + draw_rate(history, judgement.episodes);
-  body += "<h2>How long they took</h2>\n" + draw_latency(history, judgement.episodes);
-  body += "<h2>Who led</h2>\n" + draw_leaders(history, judgement.episodes);
+  body += "<h2>Calls a second</h2>\n" + wide(draw_rate(history, judgement.episodes));
+  body += "<h2>How long they took</h2>\n" + wide(draw_latency(history, judgement.episodes));
+  body += "<h2>Who led</h2>\n" + wide(draw_leaders(history, judgement.episodes));
   body += faults(judgement) + calls(history, judgement.outcomes) + rerun(history);
   body +=
       "<h2>Files</h2>\n<p><a href=\"history.jsonl\">history.jsonl</a>: all that was recorded; "

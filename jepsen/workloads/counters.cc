@@ -6,9 +6,10 @@
 
 namespace jepsen {
 
-Action Counters::next(base::Random& random, bool) {
+Action Counters::next(base::Random& random, bool stale) {
   constexpr std::uint64_t kWritesAReading = 30;
   const std::int64_t key = keys_.pick(random);
+  if (stale) return latest(key);
   if (random.chance(kWritesAReading)) return versions(key);
   Action action;
   action.f = "write";
@@ -18,6 +19,24 @@ Action Counters::next(base::Random& random, bool) {
     return client.put(name, std::to_string(value));
   };
   action.tell = [](const client::Outcome&, Event&) {};
+  return action;
+}
+
+/// What a member has.
+Action Counters::latest(std::int64_t key) const {
+  Action action;
+  action.f = "read";
+  action.stale = true;
+  action.value = Value::list({Value::of(key), Value::nil()});
+  action.call = [name = keys_.name(key)](client::Client& client) {
+    return client.get(name, client::Consistency::kSerializable);
+  };
+  action.tell = [key](const client::Outcome& outcome, Event& end) {
+    const kv::KeyValue* item = item_of(outcome, 0);
+    end.value = Value::list(
+        {Value::of(key), Value::of(item == nullptr ? kAbsent : number_of(item->value))});
+    end.more.set("at", at_of({item}));
+  };
   return action;
 }
 

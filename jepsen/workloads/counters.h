@@ -17,6 +17,7 @@ class Counters final : public Workload {
 
  private:
   Action versions(std::int64_t key) const;
+  Action latest(std::int64_t key) const;
 
   Values& values_;
   Keys keys_;
