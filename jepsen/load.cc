@@ -6,7 +6,6 @@ namespace jepsen {
 namespace {
 
 constexpr std::uint32_t kCallMs = 2000;
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 }  // namespace
 

@@ -62,7 +62,7 @@ const std::vector<Kind>& kinds() {
       {{"fail-disk", "syncs of its log fail, so that it ends", true, {}}, make_failing_disk},
       {{"full-disk", "no room is left", false, {kFollower}},
        switches({{"fill-disk", {{"free", "0B"}}}})},
-      {{"power-loss", "killed, and what it had not synced is lost", true, {}},
+      {{"power-loss", "killed while syncs are slow, and what was not synced is lost", true, {}},
        [] { return make_power_loss(false); }},
       {{"power-loss-all", "the same of all at once", false, {kAll}},
        [] { return make_power_loss(false); }},

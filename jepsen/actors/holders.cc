@@ -11,7 +11,7 @@ namespace jepsen {
 namespace {
 
 constexpr char kLock[] = "lock/1";
-constexpr std::uint64_t kTtlMs = 2000;
+constexpr std::uint64_t kLockTtlMs = 2000;
 constexpr std::uint32_t kStepMs = 60;
 
 class Holder final : private kj::TaskSet::ErrorHandler {
@@ -45,7 +45,7 @@ class Holder final : private kj::TaskSet::ErrorHandler {
       awake_ = true;
       client::LockOptions lock;
       lock.name = kLock;
-      lock.ttl_ms = kTtlMs * stage_.cluster.time_scale();
+      lock.ttl_ms = kLockTtlMs * stage_.cluster.time_scale();
       lock.healthy = [this] { return awake_; };
       lock_ =
           client::Lock::make(stage_.cluster.loop(), options_, lock, [this](const base::Status&) {
@@ -87,7 +87,7 @@ class Holder final : private kj::TaskSet::ErrorHandler {
   /// nothing had happened.
   kj::Promise<void> sleep() {
     awake_ = false;
-    return after_ms(kTtlMs * 2).then([this] {
+    return after_ms(kLockTtlMs * 2).then([this] {
       visit();
       return write().then([this] { release(); });
     });
@@ -172,7 +172,7 @@ class Holders final : public Actor {
   }
   void end() override {
     for (auto& holder : holders_) holder->stop();
-    constexpr std::uint64_t kWaitMs = 10 * kTtlMs;
+    constexpr std::uint64_t kWaitMs = 10 * kLockTtlMs;
     for (auto& holder : holders_)
       (void)stage_.cluster.loop().wait(holder->on_idle(), kWaitMs * stage_.cluster.time_scale());
     holders_.clear();

@@ -8,9 +8,8 @@
 namespace jepsen {
 namespace {
 
-constexpr std::uint64_t kTtlMs = 3000;
+constexpr std::uint64_t kLeaseTtlMs = 3000;
 constexpr std::uint32_t kTickMs = 100;
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 /// One lease after another, each with a key.
 class Keeper final : private kj::TaskSet::ErrorHandler {
@@ -54,7 +53,7 @@ class Keeper final : private kj::TaskSet::ErrorHandler {
     options.silence_ms *= stage.cluster.time_scale();
     return options;
   }
-  std::uint64_t ttl_ms() const { return kTtlMs * stage_.cluster.time_scale(); }
+  std::uint64_t ttl_ms() const { return kLeaseTtlMs * stage_.cluster.time_scale(); }
   Value id() const { return Value::text_of(base::to_hex(lease_.value)); }
   kj::Promise<void> after_ms(std::uint64_t ms) {
     return stage_.cluster.loop().timer().afterDelay(ms * stage_.cluster.time_scale() *
@@ -159,7 +158,7 @@ class Leases final : public Actor {
   }
   /// All is healed: whatever is dropped now must go.
   void end() override {
-    constexpr std::uint64_t kGoneMs = kTtlMs + 1000, kMoreMs = 500;
+    constexpr std::uint64_t kGoneMs = kLeaseTtlMs + 1000, kMoreMs = 500;
     const std::uint64_t scale = stage_.cluster.time_scale();
     for (auto& keeper : keepers_) keeper->drop(kGoneMs * scale);
     stage_.cluster.sleep_ms((kGoneMs + kMoreMs) * scale);

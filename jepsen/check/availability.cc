@@ -6,8 +6,6 @@
 namespace jepsen {
 namespace {
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
-
 std::uint64_t number(const Value& value, const char* key) {
   const Value* found = value.find(key);
   return found == nullptr ? 0 : static_cast<std::uint64_t>(found->number);
@@ -91,8 +89,8 @@ Finding check_availability(const History& history, const std::vector<Episode>& e
   finding.checked = episodes.size();
   const auto fail = [&](const Episode& episode, const std::string& why) {
     finding.verdict = Verdict::kInvalid;
-    finding.why = episode.fault + " of " + episode.targets + " at " +
-                  std::to_string(static_cast<double>(episode.begin_ns) / 1e9) + " s: " + why;
+    finding.why =
+        episode.fault + " of " + episode.targets + " at " + seconds(episode.begin_ns) + ": " + why;
     return finding;
   };
   std::uint64_t longest_ms = 0, bounded = 0;

@@ -2,25 +2,16 @@
 
 #include <unordered_map>
 
+#include "jepsen/check/written.h"
+
 namespace jepsen {
 namespace {
 
-struct Written {
-  std::uint32_t key;
-  std::int64_t value;
-  bool operator==(const Written&) const = default;
-};
-struct HashOf {
-  std::size_t operator()(const Written& written) const {
-    const auto value = static_cast<std::uint64_t>(written.value);
-    return (value * 0x9e3779b97f4a7c15u) ^ (written.key * 0xff51afd7ed558ccdu);
-  }
-};
 struct Fate {
   std::uint32_t operation = 0;
   std::uint64_t revision = 0;  // at which the feed tells of it
 };
-using Fates = std::unordered_map<Written, Fate, HashOf>;
+using Fates = std::unordered_map<Written, Fate, HashOfWritten>;
 
 Finding wrong(const History& history, std::string why, std::vector<std::uint32_t> witness) {
   Finding finding;

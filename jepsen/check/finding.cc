@@ -56,12 +56,6 @@ std::string describe(const History& history, const Micro& micro, bool ended) {
   return "";
 }
 
-std::string seconds(std::uint64_t ns) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4f", static_cast<double>(ns) / 1e9);
-  return text;
-}
-
 }  // namespace
 
 const char* name_of(Verdict verdict) {
@@ -75,6 +69,12 @@ Verdict worse(Verdict a, Verdict b) {
     return kRanks[static_cast<std::size_t>(verdict)];
   };
   return rank(a) >= rank(b) ? a : b;
+}
+
+std::string seconds(std::uint64_t ns) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4f s", static_cast<double>(ns) / 1e9);
+  return text;
 }
 
 std::string describe(const History& history, const Operation& operation) {
@@ -95,7 +95,7 @@ std::string describe(const History& history, const Operation& operation) {
            (operation.returned == kOpen ? "…" : std::to_string(operation.returned));
   text += ", from " + seconds(operation.invoked_ns) + " to ";
   if (operation.end == End::kUnknown || operation.returned == kOpen) return text + "an unknown end";
-  return text + seconds(operation.returned_ns) + " s";
+  return text + seconds(operation.returned_ns);
 }
 
 }  // namespace jepsen

@@ -26,7 +26,9 @@ struct Finding {
   std::uint64_t checked = 0;           // operations
 };
 
-/// "process 3 read 7 = 101 (n2, revision 17), from 2.503 to 2.611 s".
+/// "2.5031 s".
+std::string seconds(std::uint64_t ns);
+/// "process 3 read 7 = 101 (n2, revision 17), from 2.5030 s to 2.6110 s".
 std::string describe(const History& history, const Operation& operation);
 
 }  // namespace jepsen

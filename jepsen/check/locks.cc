@@ -18,10 +18,6 @@ std::string name(const Event& note, const char* key) {
   return value->is_int() ? std::to_string(value->number) : value->text;
 }
 
-std::string seconds(std::uint64_t ns) {
-  return std::to_string(static_cast<double>(ns) / 1e9).substr(0, 9) + " s";
-}
-
 /// What goes through all notes and stops at the first that is wrong.
 class Notes {
  public:
@@ -169,7 +165,6 @@ class Leases final : private Notes {
 
   bool take(std::size_t i) {
     const Event& note = history_.notes[i];
-    constexpr std::uint64_t kNsPerMs = 1'000'000;
     if (note.f == "granted" || note.f == "renewed") {
       Lease& lease = leases_[name(note, "lease")];
       lease.until_ns = number(note, "asked_ns") + number(note, "ttl_ms") * kNsPerMs;

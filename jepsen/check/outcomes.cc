@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "jepsen/check/written.h"
+
 namespace jepsen {
 namespace {
 
@@ -13,18 +15,7 @@ struct Sight {
   std::uint64_t revision = 0;
 };
 
-struct Written {
-  std::uint32_t key;
-  std::int64_t value;
-  bool operator==(const Written&) const = default;
-};
-struct HashOf {
-  std::size_t operator()(const Written& written) const {
-    const auto value = static_cast<std::uint64_t>(written.value);
-    return (value * 0x9e3779b97f4a7c15u) ^ (written.key * 0xff51afd7ed558ccdu);
-  }
-};
-using Sights = std::unordered_map<Written, Sight, HashOf>;
+using Sights = std::unordered_map<Written, Sight, HashOfWritten>;
 
 void see(Sights& sights, const Written& written, std::uint32_t place, std::uint64_t revision) {
   const auto found = sights.find(written);
@@ -49,7 +40,7 @@ Sights wanted(const History& history, std::int64_t initial) {
     if (operation.end == End::kUnknown) sights[written];
   });
   if (sights.empty()) return sights;
-  std::unordered_map<Written, int, HashOf> writers;
+  std::unordered_map<Written, int, HashOfWritten> writers;
   each_written([&](const Operation&, const Written& written) {
     if (sights.contains(written)) ++writers[written];
   });

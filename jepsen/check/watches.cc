@@ -54,8 +54,7 @@ bool Watches::fail(const std::string& what, std::size_t place) {
   finding_.verdict = Verdict::kInvalid;
   finding_.why = note.actor + ": " + what;
   finding_.words.push_back(note.actor + (note.node.empty() ? "" : ", at " + note.node) +
-                           ", was told at " +
-                           std::to_string(static_cast<double>(note.time_ns) / 1e9) + " s: " + what);
+                           ", was told at " + seconds(note.time_ns) + ": " + what);
   finding_.places.push_back(history_.noted[place]);
   return false;
 }

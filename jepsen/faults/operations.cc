@@ -10,7 +10,7 @@ namespace {
 using base::Code;
 using base::Status;
 
-constexpr std::uint64_t kWellMs = 30'000;
+constexpr std::uint64_t kHealedMs = 30'000;
 
 /// Again and again until its time is over.
 class Transfer final : public Fault {
@@ -80,7 +80,7 @@ class Membership final : public Fault {
     constexpr int kTries = 20;
     for (int i = 0; i < kTries; ++i) {
       outcome = caller.wait(caller.client().members(change));
-      if (outcome.status.is_ok()) return scene.cluster.wait_until_well(kWellMs, false);
+      if (outcome.status.is_ok()) return scene.cluster.wait_until_well(kHealedMs, false);
       scene.cluster.sleep_ms(500);
     }
     return outcome.status;
@@ -164,7 +164,7 @@ class Lagging final : public Fault {
   }
   Status end(Scene& scene) override {
     const Status started = scene.cluster.start(victim_);
-    return started.is_ok() ? scene.cluster.wait_until_well(kWellMs, false) : started;
+    return started.is_ok() ? scene.cluster.wait_until_well(kHealedMs, false) : started;
   }
 
  private:

@@ -126,19 +126,23 @@ class PowerLoss final : public Down {
   Status begin(Scene& scene, const std::vector<std::size_t>& victims,
                std::uint64_t for_ms) override {
     remember(scene, victims);
+    // Syncs are slow before, so that there is something that is not synced when the power goes.
+    const std::vector<Switch> switches =
+        torn_ ? std::vector<Switch>{{"tear-log-sync", {}}}
+              : std::vector<Switch>{{"slow-log-sync", {{"delay", "60ms"}}},
+                                    {"lose-log-unsynced", {}},
+                                    {"lose-state-unsynced", {}}};
     for (const std::size_t i : victims) {
-      for (const char* const name :
-           torn_ ? std::vector<const char*>{"tear-log-sync"}
-                 : std::vector<const char*>{"lose-log-unsynced", "lose-state-unsynced"}) {
+      for (const Switch& one : switches) {
         FaultChange change;
         change.kind = FaultChange::Kind::kSet;
-        change.name = name;
+        change.name = one.name;
+        change.parameters = one.parameters;
         const auto set = scene.cluster.fault(i, change);
         // A torn sync may end the process before it has answered.
         if (!set.is_ok() && scene.cluster.runs(i) && !torn_) return set.status();
       }
     }
-    // So that there is something that is not synced.
     scene.cluster.sleep_ms(for_ms / 4);
     if (torn_) {
       for (int tries = 0; tries < 100 && scene.cluster.runs(victims.front()); ++tries)
@@ -149,7 +153,7 @@ class PowerLoss final : public Down {
     for (const std::size_t i : victims) {
       const auto all = scene.cluster.fault(i, {});
       for (const auto& fault : all.is_ok() ? all.value() : std::vector<client::Fault>())
-        if (fault.on) held_ += fault.hits;
+        if (fault.on && fault.name.starts_with("lose-")) held_ += fault.hits;
     }
     for (const std::size_t i : victims) scene.cluster.signal(i, SIGKILL);
     for (const std::size_t i : victims) scene.cluster.kill(i);

@@ -8,7 +8,6 @@ namespace jepsen {
 namespace {
 
 using base::Result;
-using Kind = Value::Kind;
 
 bool is_blank(char c) {
   return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == ',';
@@ -63,12 +62,12 @@ Result<Value> EdnReader::value(int depth) {
   if (at_ >= text_.size()) return wrong("the text ends inside a value");
   if (depth > kDepthMax) return wrong("nested too deeply");
   const char c = text_[at_];
-  if (c == '[' || c == '(') return items(c == '[' ? ']' : ')', Kind::kList, depth);
-  if (c == '{') return items('}', Kind::kMap, depth);
+  if (c == '[' || c == '(') return items(c == '[' ? ']' : ')', Value::Kind::kList, depth);
+  if (c == '{') return items('}', Value::Kind::kMap, depth);
   if (c == '"') return text();
   if (c == '#') {
     ++at_;
-    if (at_ < text_.size() && text_[at_] == '{') return items('}', Kind::kList, depth);
+    if (at_ < text_.size() && text_[at_] == '{') return items('}', Value::Kind::kList, depth);
     (void)atom();  // a tag
     return value(depth + 1);
   }
@@ -76,7 +75,7 @@ Result<Value> EdnReader::value(int depth) {
   return atom();
 }
 
-Result<Value> EdnReader::items(char end, Kind kind, int depth) {
+Result<Value> EdnReader::items(char end, Value::Kind kind, int depth) {
   Value all;
   all.kind = kind;
   ++at_;
@@ -89,7 +88,7 @@ Result<Value> EdnReader::items(char end, Kind kind, int depth) {
     all.items.push_back(std::move(item).value());
   }
   ++at_;
-  if (kind == Kind::kMap && all.items.size() % 2 != 0) return wrong("a key without a value");
+  if (kind == Value::Kind::kMap && all.items.size() % 2 != 0) return wrong("a key without a value");
   return all;
 }
 
@@ -115,18 +114,18 @@ Value EdnReader::atom() {
   if (word == "nil") return Value::nil();
   Value value;
   if (word == "true" || word == "false") {
-    value.kind = Kind::kBool, value.number = word == "true";
+    value.kind = Value::Kind::kBool, value.number = word == "true";
     return value;
   }
   const char* last = word.data() + word.size();
   const auto [whole, error] = std::from_chars(word.data(), last, value.number);
   if (error == std::errc() && (whole == last || (*whole == 'N' && whole + 1 == last))) {
-    value.kind = Kind::kInt;
+    value.kind = Value::Kind::kInt;
     return value;
   }
   const auto [real_end, real_error] = std::from_chars(word.data(), last, value.real);
   if (real_error == std::errc() && real_end == last) {
-    value.kind = Kind::kReal;
+    value.kind = Value::Kind::kReal;
     return value;
   }
   return Value::word(std::string(word.substr(word.starts_with(':') ? 1 : 0)));
@@ -136,27 +135,27 @@ std::string to_edn(const Value& value) {
   const auto joined = [&](const char* open, const char* close) {
     std::string text = open;
     for (std::size_t i = 0; i < value.items.size(); ++i) {
-      if (i > 0) text += value.kind == Kind::kMap && i % 2 == 0 ? ", " : " ";
+      if (i > 0) text += value.kind == Value::Kind::kMap && i % 2 == 0 ? ", " : " ";
       text += to_edn(value.items[i]);
     }
     return text + close;
   };
   switch (value.kind) {
-    case Kind::kNil:
+    case Value::Kind::kNil:
       return "nil";
-    case Kind::kBool:
+    case Value::Kind::kBool:
       return value.number != 0 ? "true" : "false";
-    case Kind::kInt:
+    case Value::Kind::kInt:
       return std::to_string(value.number);
-    case Kind::kReal:
+    case Value::Kind::kReal:
       return std::to_string(value.real);
-    case Kind::kWord:
+    case Value::Kind::kWord:
       return ":" + value.text;
-    case Kind::kList:
+    case Value::Kind::kList:
       return joined("[", "]");
-    case Kind::kMap:
+    case Value::Kind::kMap:
       return joined("{", "}");
-    case Kind::kText:
+    case Value::Kind::kText:
       break;
   }
   std::string text = "\"";

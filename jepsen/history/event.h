@@ -10,6 +10,8 @@
 
 namespace jepsen {
 
+inline constexpr std::uint64_t kNsPerMs = 1'000'000;
+
 /// kFail: surely did not happen and never will. kInfo: may have, or may later; of whoever is no
 /// client: simply something to know.
 enum class Type : std::uint8_t { kInvoke, kOk, kFail, kInfo };

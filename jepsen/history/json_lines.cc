@@ -5,8 +5,6 @@
 namespace jepsen {
 namespace {
 
-using Kind = Value::Kind;
-
 /// Builds a Value while the text is read.
 class Sax final : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -16,7 +14,7 @@ class Sax final : public nlohmann::json_sax<nlohmann::json> {
   bool null() override { return add(Value::nil()); }
   bool boolean(bool flag) override {
     Value value;
-    value.kind = Kind::kBool, value.number = flag;
+    value.kind = Value::Kind::kBool, value.number = flag;
     return add(std::move(value));
   }
   bool number_integer(number_integer_t number) override { return add(Value::of(number)); }
@@ -25,15 +23,15 @@ class Sax final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool number_float(number_float_t number, const string_t&) override {
     Value value;
-    value.kind = Kind::kReal, value.real = number;
+    value.kind = Value::Kind::kReal, value.real = number;
     return add(std::move(value));
   }
   bool string(string_t& text) override { return add(Value::text_of(std::move(text))); }
   bool binary(binary_t&) override { return false; }
-  bool start_object(std::size_t) override { return open(Kind::kMap); }
+  bool start_object(std::size_t) override { return open(Value::Kind::kMap); }
   bool key(string_t& text) override { return add(Value::word(std::move(text))); }
   bool end_object() override { return close(); }
-  bool start_array(std::size_t) override { return open(Kind::kList); }
+  bool start_array(std::size_t) override { return open(Value::Kind::kList); }
   bool end_array() override { return close(); }
   bool parse_error(std::size_t, const std::string&,
                    const nlohmann::json::exception& exception) override {
@@ -46,7 +44,7 @@ class Sax final : public nlohmann::json_sax<nlohmann::json> {
     (open_.empty() ? root_ : open_.back().items.emplace_back()) = std::move(value);
     return true;
   }
-  bool open(Kind kind) {
+  bool open(Value::Kind kind) {
     open_.emplace_back().kind = kind;
     return true;
   }
@@ -72,23 +70,23 @@ base::Result<Value> from_json(std::string_view text) {
 
 std::string to_json(const Value& value) {
   switch (value.kind) {
-    case Kind::kNil:
+    case Value::Kind::kNil:
       return "null";
-    case Kind::kBool:
+    case Value::Kind::kBool:
       return value.number != 0 ? "true" : "false";
-    case Kind::kInt:
+    case Value::Kind::kInt:
       return std::to_string(value.number);
-    case Kind::kReal:
+    case Value::Kind::kReal:
       return nlohmann::json(value.real).dump();
-    case Kind::kText:
-    case Kind::kWord:
+    case Value::Kind::kText:
+    case Value::Kind::kWord:
       return nlohmann::json(value.text)
           .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    case Kind::kList:
-    case Kind::kMap:
+    case Value::Kind::kList:
+    case Value::Kind::kMap:
       break;
   }
-  const bool map = value.kind == Kind::kMap;
+  const bool map = value.kind == Value::Kind::kMap;
   std::string text = map ? "{" : "[";
   for (std::size_t i = 0; i < value.items.size(); ++i) {
     if (i > 0) text += map && i % 2 == 1 ? ":" : ",";

@@ -24,7 +24,7 @@ std::string whole(double number) {
   return std::to_string(static_cast<long>(number));
 }
 
-double seconds(std::uint64_t ns) {
+double in_seconds(std::uint64_t ns) {
   return static_cast<double>(ns) / 1e9;
 }
 
@@ -32,7 +32,7 @@ double seconds(std::uint64_t ns) {
 class Drawing {
  public:
   Drawing(const History& history, double height)
-      : end_s_(std::max(seconds(history.end_ns), 0.001)), height_(height) {}
+      : end_s_(std::max(in_seconds(history.end_ns), 0.001)), height_(height) {}
 
   double x(double s) const { return kLeft + s / end_s_ * (kWidth - kLeft - kRight); }
   double end_s() const { return end_s_; }
@@ -54,10 +54,10 @@ class Drawing {
   }
   void bands(const std::vector<Episode>& episodes, double bottom) {
     for (const Episode& episode : episodes) {
-      const double from = x(seconds(episode.begin_ns)), to = x(seconds(episode.end_ns));
+      const double from = x(in_seconds(episode.begin_ns)), to = x(in_seconds(episode.end_ns));
       rect(from, 0, to - from, bottom, "var(--band)",
-           episode.fault + " of " + episode.targets + ", " + n(seconds(episode.begin_ns)) + " to " +
-               n(seconds(episode.end_ns)) + " s");
+           episode.fault + " of " + episode.targets + ", " + n(in_seconds(episode.begin_ns)) + " to " +
+               n(in_seconds(episode.end_ns)) + " s");
       text(from + 2, 11, episode.fault);
     }
   }
@@ -103,7 +103,7 @@ std::string draw_rate(const History& history, const std::vector<Episode>& episod
   for (auto& each : counts) each.resize(buckets);
   for (const Operation& operation : history.operations) {
     if (operation.returned_ns == 0) continue;
-    const auto bucket = static_cast<std::size_t>(seconds(operation.returned_ns) / kBucketS);
+    const auto bucket = static_cast<std::size_t>(in_seconds(operation.returned_ns) / kBucketS);
     counts[static_cast<std::size_t>(operation.end)][std::min(bucket, buckets - 1)] += 1 / kBucketS;
   }
   double most = 1;
@@ -152,7 +152,7 @@ std::string draw_latency(const History& history, const std::vector<Episode>& epi
     // Those that did not go well are all shown.
     if (operation.returned_ns == 0 || (operation.end == End::kOk && i % every != 0)) continue;
     const double ms = static_cast<double>(operation.returned_ns - operation.invoked_ns) / 1e6;
-    drawing.add("<circle cx=\"" + n(drawing.x(seconds(operation.invoked_ns))) + "\" cy=\"" +
+    drawing.add("<circle cx=\"" + n(drawing.x(in_seconds(operation.invoked_ns))) + "\" cy=\"" +
                 n(y(ms)) + "\" r=1.4 fill=\"" + colour_of(operation.end) + "\"/>\n");
   }
   drawing.time_axis(kBottom);
@@ -182,10 +182,10 @@ std::string draw_leaders(const History& history, const std::vector<Episode>& epi
     const Value* when = note.value.find("term");
     if (who == nullptr || when == nullptr || (who->text == leader && when->number == term))
       continue;
-    draw(seconds(note.time_ns));
+    draw(in_seconds(note.time_ns));
     leader = who->text;
     term = when->number;
-    since = seconds(note.time_ns);
+    since = in_seconds(note.time_ns);
   }
   draw(drawing.end_s());
   drawing.time_axis(kBottom);

@@ -138,7 +138,7 @@ TEST(Leases, NeitherTooEarlyNorForEver) {
   EXPECT_EQ(leases(kept + lease(1800, "looked", ":there 1, :begun_ns 1790000000")), "valid");
   EXPECT_EQ(leases(kept + lease(1950, "looked", ":there 0, :begun_ns 1700000000")), "valid");
   EXPECT_EQ(leases(kept + lease(1500, "looked", ":there 0, :begun_ns 1490000000")),
-            "the lease 4 ended 0.390000 s too early");
+            "the lease 4 ended 0.3900 s too early");
   const std::string dropped = kept + lease(1000, "dropped", ":gone_within_ms 3000");
   EXPECT_EQ(leases(dropped + lease(3000, "looked", ":there 1, :begun_ns 2990000000")), "valid");
   EXPECT_EQ(leases(dropped + lease(4500, "looked", ":there 1, :begun_ns 4490000000")),
@@ -183,7 +183,7 @@ TEST(Availability, HowLongWritesStayAway) {
   const std::string rest = often + nemesis(4000, "end", "") + write_at(4010, 4);
   EXPECT_EQ(availability(begin + proof + rest).verdict, Verdict::kValid);
   EXPECT_EQ(availability(begin + rest).why,
-            "kill of n1 at 0.510000 s: nothing at its victim shows that it took effect");
+            "kill of n1 at 0.5100 s: nothing at its victim shows that it took effect");
   EXPECT_EQ(availability(begin + proof + rest +
                          nemesis(4100, "skipped", ":fault \"hang-disk\", :text \"no answer\""))
                 .verdict,
