@@ -20,6 +20,7 @@ struct Options {
   std::uint32_t submits_in_flight = 8;  // a connection
   std::uint32_t calls_max = 16384;      // taken in and not finished; above: kOverloaded
   bool pinned = false;                  // to these endpoints: none is learnt, no hint is followed
+  bool retries = true;                  // false: a call that was sent once is not sent again
   std::uint64_t seed = 0;               // of the jitter of retries; 0: from the system
 };
 

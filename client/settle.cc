@@ -133,6 +133,10 @@ std::uint64_t Dispatcher::backoff_ms(const Call& call, std::uint64_t first_ms,
 }
 
 void Dispatcher::retry(const CallPtr& call, std::uint64_t delay_ms) {
+  // One that was never sent, or that opens the session of another, goes on.
+  const base::Status& ended = call->unknown.is_ok() ? call->refusal : call->unknown;
+  if (!options_.retries && !ended.is_ok() && call->kind != Call::Kind::kOpenSession)
+    return finish(call, conclusion(*call, ended));
   ++retries_;
   if (delay_ms == 0) {
     enqueue(call);

@@ -29,10 +29,10 @@ class Actor {
 };
 
 /// The store's account of all its changes, for the checkers (jepsen/check/feed.h).
-class Feed final : public Actor {
+class LiveFeed final : public Actor {
  public:
-  explicit Feed(Stage stage);
-  ~Feed() override;
+  explicit LiveFeed(Stage stage);
+  ~LiveFeed() override;
   void begin() override;
   /// Until it has told of this revision. Returns false if it does not within timeout_ms.
   bool reach(std::uint64_t revision, std::uint64_t timeout_ms);

@@ -34,6 +34,8 @@ void add_run(CLI::App& app, Arguments& to, std::string& duration) {
       ->check(CLI::Range(10, 1'000'000));
   verb->add_option("--time-scale", run.time_scale, "stretches every time, for slow builds")
       ->check(CLI::Range(1, 100));
+  verb->add_flag("!--no-retries", run.retries,
+                 "a call is sent once; otherwise an operation is all its attempts");
   verb->add_option("--bound-ms", run.bound_ms,
                    "how long a fault of one member may keep writes away (default 1500)");
   verb->add_option("--server", run.server, "holdfastd (default: the one beside this program)");

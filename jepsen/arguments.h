@@ -23,6 +23,7 @@ struct RunArguments {
   std::uint32_t keys = 8;     // at a time; others follow
   std::uint32_t operations_a_key = 200;
   std::uint32_t time_scale = 1;
+  bool retries = true;
   std::uint32_t bound_ms = 1500;  // 5T: how long a single fault may keep writes away
   std::string server;             // holdfastd; empty: beside this program
 };

@@ -35,6 +35,7 @@ client::Options Load::options_of(std::size_t number, bool sticks) const {
   options.timeout_ms = kCallMs * scale;
   options.silence_ms *= scale;
   options.leaderless_ms *= scale;
+  options.retries = options_.retries;
   options.seed = options_.seed * 1000 + number + 1;
   if (!sticks) return options;
   options.endpoints = {cluster_.client_address(number / 4 % cluster_.size())};

@@ -19,6 +19,7 @@ struct LoadOptions {
   std::uint32_t clients = 12;
   std::uint32_t rate = 300;  // operations a second of all together, at most
   std::uint64_t seed = 1;
+  bool retries = true;  // false: an operation is one attempt
 };
 
 struct LoadCounters {

@@ -22,7 +22,7 @@ const char* name_of(Target target);
 struct Scene {
   Cluster& cluster;
   Recorder& recorder;
-  const Feed& feed;
+  const LiveFeed& feed;
   base::Random& random;
   std::string folder;
 };

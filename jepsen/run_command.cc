@@ -40,7 +40,7 @@ class Run {
         recorder_(std::move(recorder)),
         cluster_(loop_, options(how)),
         workload_(make_workload(how.workload, values_, {how.keys, how.operations_a_key, how.seed})),
-        load_(cluster_, recorder_, *workload_, {how.clients, how.rate, how.seed}),
+        load_(cluster_, recorder_, *workload_, {how.clients, how.rate, how.seed, how.retries}),
         stage_{cluster_, recorder_, *workload_, how.out, how.seed},
         feed_(stage_),
         actors_(actors_of(how.workload, stage_)),
@@ -55,6 +55,7 @@ class Run {
     if (!status.is_ok()) return status;
     load_.learn_names(cluster_.statuses());
     note_leader();
+    show_progress();
     feed_.begin();
     for (auto& actor : actors_) actor->begin();
     load_.begin();
@@ -76,8 +77,19 @@ class Run {
   }
   void say(const std::string& text) const {
     if (quiet_) return;
-    std::fprintf(stderr, "%6.1f s  %s\n", static_cast<double>(recorder_.now_ns()) / 1e9,
+    const char* const over = isatty(STDERR_FILENO) == 0 ? "" : "\r\033[K";
+    std::fprintf(stderr, "%s%6.1f s  %s\n", over, static_cast<double>(recorder_.now_ns()) / 1e9,
                  text.c_str());
+  }
+  /// A line that is written over, for people who wait.
+  void show_progress() {
+    if (quiet_ || isatty(STDERR_FILENO) == 0) return;
+    constexpr std::uint32_t kEveryMs = 500;
+    loop_.every(kEveryMs, [this] {
+      std::fprintf(stderr, "\r\033[K%6.1f s  %s\r", static_cast<double>(recorder_.now_ns()) / 1e9,
+                   counted().c_str());
+      std::fflush(stderr);
+    });
   }
   void wrong(const std::string& who, const std::string& what) {
     say(who + ": " + what);
@@ -102,6 +114,7 @@ class Run {
         .set("keys", number(how_.keys))
         .set("operations_a_key", number(how_.operations_a_key))
         .set("target", Value::text_of(how_.target))
+        .set("retries", number(how_.retries ? 1 : 0))
         .set("time_scale", number(how_.time_scale))
         .set("started_wall_ms", number(static_cast<std::uint64_t>(
                                     std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -201,7 +214,7 @@ class Run {
   std::unique_ptr<Workload> workload_;
   Load load_;
   Stage stage_;
-  Feed feed_;
+  LiveFeed feed_;
   std::vector<std::unique_ptr<Actor>> actors_;
   base::Random random_;
 };

@@ -123,7 +123,7 @@ class Watches final : public Actor {
 
 }  // namespace
 
-class Feed::Impl {
+class LiveFeed::Impl {
  public:
   explicit Impl(Stage stage)
       : stage_(std::move(stage)),
@@ -176,16 +176,16 @@ class Feed::Impl {
   client::Watcher watcher_;
 };
 
-Feed::Feed(Stage stage) : impl_(std::make_unique<Impl>(std::move(stage))) {}
-Feed::~Feed() = default;
-void Feed::begin() {
+LiveFeed::LiveFeed(Stage stage) : impl_(std::make_unique<Impl>(std::move(stage))) {}
+LiveFeed::~LiveFeed() = default;
+void LiveFeed::begin() {
   impl_->begin();
 }
-bool Feed::reach(std::uint64_t revision, std::uint64_t timeout_ms) {
+bool LiveFeed::reach(std::uint64_t revision, std::uint64_t timeout_ms) {
   return impl_->reach(revision, timeout_ms);
 }
-void Feed::end() {}
-std::uint64_t Feed::told() const {
+void LiveFeed::end() {}
+std::uint64_t LiveFeed::told() const {
   return impl_->told();
 }
 

@@ -38,6 +38,7 @@ std::string rerun(const History& history) {
                                   {"operations-a-key", "operations_a_key"},
                                   {"time-scale", "time_scale"}})
     command += std::string(" --") + flag + " " + about(history, key);
+  if (about(history, "retries") == "0") command += " --no-retries";
   command += " --duration " + about(history, "duration_ms") + "ms";
   return "<h2>Run it again</h2><pre>" + escaped(command) +
          "</pre><p class=faint>The seed gives the same plan of faults and calls; what becomes of "

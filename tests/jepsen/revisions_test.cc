@@ -8,7 +8,7 @@
 namespace jepsen {
 namespace {
 
-Finding finding_of(const std::string& edn) {
+Finding revisions_of(const std::string& edn) {
   History history = history_of(edn);
   (void)resolve_unknown(history);
   auto feed = read_feed(history);
@@ -44,7 +44,7 @@ TEST(Revisions, AgreeWithTheOrderOfValues) {
 }
 
 TEST(Revisions, AReadOfAnOlderRevisionThanOneThatHadEnded) {
-  const Finding finding = finding_of(R"(
+  const Finding finding = revisions_of(R"(
     {:process 0, :type :invoke, :f :write, :value [1 5]}
     {:process 0, :type :ok, :f :write, :value [1 5], :revision 1}
     {:process 0, :type :invoke, :f :write, :value [1 6]}
@@ -57,7 +57,7 @@ TEST(Revisions, AReadOfAnOlderRevisionThanOneThatHadEnded) {
 }
 
 TEST(Revisions, TwoWritesWithOne) {
-  EXPECT_EQ(finding_of(R"(
+  EXPECT_EQ(revisions_of(R"(
     {:process 0, :type :invoke, :f :write, :value [1 5]}
     {:process 1, :type :invoke, :f :write, :value [1 6]}
     {:process 0, :type :ok, :f :write, :value [1 5], :revision 1}
@@ -72,18 +72,18 @@ TEST(Revisions, ARevisionThatNobodyWrote) {
     {:process 0, :type :ok, :f :write, :value [1 5], :revision 1}
     {:process 0, :type :invoke, :f :write, :value [1 6]}
     {:process 0, :type :ok, :f :write, :value [1 6], :revision 3})";
-  EXPECT_EQ(finding_of(history).verdict, Verdict::kInvalid);
+  EXPECT_EQ(revisions_of(history).verdict, Verdict::kInvalid);
   const std::string unknown = R"(
     {:process 1, :type :invoke, :f :write, :value [1 9]}
     {:process 1, :type :info, :f :write, :value [1 9]})";
-  EXPECT_EQ(finding_of(unknown + history).verdict, Verdict::kValid);
+  EXPECT_EQ(revisions_of(unknown + history).verdict, Verdict::kValid);
   const auto feed = [](const std::string& changes, const std::string& others) {
     return "{:process :feed, :type :info, :f :feed, :value {:end 3, :changes [" + changes +
            "], :others [" + others + "]}}";
   };
-  EXPECT_EQ(finding_of(history + feed("[1 1 5] [3 1 6]", "2")).verdict, Verdict::kValid);
-  EXPECT_EQ(finding_of(history + feed("[1 1 5] [3 1 6]", "")).verdict, Verdict::kInvalid);
-  EXPECT_EQ(finding_of(history + feed("[1 1 5] [3 1 7]", "2")).verdict, Verdict::kInvalid);
+  EXPECT_EQ(revisions_of(history + feed("[1 1 5] [3 1 6]", "2")).verdict, Verdict::kValid);
+  EXPECT_EQ(revisions_of(history + feed("[1 1 5] [3 1 6]", "")).verdict, Verdict::kInvalid);
+  EXPECT_EQ(revisions_of(history + feed("[1 1 5] [3 1 7]", "2")).verdict, Verdict::kInvalid);
 }
 
 TEST(Revisions, AListIsReadWhole) {
@@ -97,8 +97,8 @@ TEST(Revisions, AListIsReadWhole) {
     {:process 1, :type :ok, :f :txn, :value [[:r 1 )" +
            read + "]], :revision 2}";
   };
-  EXPECT_EQ(finding_of(history("[5 6]")).verdict, Verdict::kValid);
-  EXPECT_EQ(finding_of(history("[6]")).verdict, Verdict::kInvalid);
+  EXPECT_EQ(revisions_of(history("[5 6]")).verdict, Verdict::kValid);
+  EXPECT_EQ(revisions_of(history("[6]")).verdict, Verdict::kInvalid);
 }
 
 Finding exactly_once(const std::string& edn) {
