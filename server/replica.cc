@@ -97,7 +97,9 @@ void Replica::Impl::cut_log() {
   if (failed_ || cut_in_flight_ || ports_.log->size_bytes() <= options_.log_bytes) return;
   const raft::CoreStatus core = core_.status();
   if (core.quarantined || core.last <= core.first) return;
-  const Index wanted = std::min({cut_target(core), core.durable, core.last.previous()});
+  if (!core.durable) return;
+  // The last entry of the log itself stays, which may be well below the last one that the core has.
+  const Index wanted = std::min({cut_target(core), core.durable.previous(), core.last.previous()});
   // The core may not know yet of what apply has just done.
   const Index through = std::min({wanted, ports_.apply->durable_applied(), core.applied});
   if (wanted < core.first) return;
