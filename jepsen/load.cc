@@ -19,16 +19,16 @@ Load::Load(Cluster& cluster, Recorder& recorder, Workload& workload, LoadOptions
   for (std::uint32_t i = 0; i < options_.clients; ++i) {
     auto worker = std::make_unique<Worker>();
     worker->process = i;
-    worker->sticks = i % 4 == 3;
+    worker->role = i % 4 == 3 ? Role::kSticks : i % 4 == 2 ? Role::kReads : Role::kAll;
     worker->random = base::Random(random.next());
-    worker->client = client::Client::make(cluster.loop(), options_of(i, worker->sticks)).value();
+    worker->client = client::Client::make(cluster.loop(), options_of(i, worker->role)).value();
     workers_.push_back(std::move(worker));
   }
 }
 
 Load::~Load() = default;
 
-client::Options Load::options_of(std::size_t number, bool sticks) const {
+client::Options Load::options_of(std::size_t number, Role role) const {
   const std::uint32_t scale = cluster_.time_scale();
   client::Options options;
   options.endpoints = cluster_.endpoints();
@@ -37,9 +37,10 @@ client::Options Load::options_of(std::size_t number, bool sticks) const {
   options.leaderless_ms *= scale;
   options.retries = options_.retries;
   options.seed = options_.seed * 1000 + number + 1;
-  if (!sticks) return options;
+  if (role != Role::kSticks) return options;
   options.endpoints = {cluster_.client_address(number / 4 % cluster_.size())};
   options.pinned = true;
+  options.retries = false;
   options.leaderless_ms /= 3;
   return options;
 }
@@ -75,7 +76,7 @@ kj::Promise<void> Load::go_on(Worker& worker) {
     worker.due_ns = (recorder_.now_ns() / wave_ns + 1) * wave_ns + worker.random.below(kSpreadNs);
     // A task of its own instead of a longer and longer chain of promises.
     tasks_.add(
-        perform(worker, workload_.next(worker.random, worker.sticks)).then([this, &worker](bool) {
+        perform(worker, workload_.next(worker.random, worker.role)).then([this, &worker](bool) {
           tasks_.add(go_on(worker));
         }));
   });

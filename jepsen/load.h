@@ -26,9 +26,9 @@ struct LoadCounters {
   std::uint64_t ok = 0, failed = 0, unknown = 0;
 };
 
-/// Each client has a session of its own and one call under way at a time. Three of four follow the
-/// leader; the fourth sticks to one member and reads what that has.
-/// Invariants:
+/// Each client has a session of its own and one call under way at a time. Of four, two follow the
+/// leader, one does the same and only reads, and one sticks to one member: half of its calls read
+/// what that has, and the others are made once, for what only a leader does. Invariants:
 /// - an invocation is written down before its call is sent, an end after it was understood;
 /// - `fail` is written only where the library says surely not applied; a process whose call has an
 ///   unknown end is never heard of again, and its client goes on under another number.
@@ -58,7 +58,7 @@ class Load final : private kj::TaskSet::ErrorHandler {
     std::unique_ptr<client::Client> client;
     std::int64_t process = 0;
     base::Random random{0};
-    bool sticks = false;
+    Role role = Role::kAll;
     std::uint64_t due_ns = 0;
   };
   struct Unknown {
@@ -71,7 +71,7 @@ class Load final : private kj::TaskSet::ErrorHandler {
   kj::Promise<bool> perform(Worker& worker, Action action);
   bool ended(Worker& worker, const Action& action, std::uint64_t place,
              const client::Outcome& outcome);
-  client::Options options_of(std::size_t number, bool sticks) const;
+  client::Options options_of(std::size_t number, Role role) const;
   void taskFailed(kj::Exception&& exception) override;
 
   Cluster& cluster_;

@@ -29,6 +29,10 @@ struct Action {
   std::function<void(const client::Outcome& outcome, Event& end)> tell;
 };
 
+/// What a client is there for. Those that read while others write see what a deposed leader still
+/// says; those that stick to one member see what only that one says.
+enum class Role : std::uint8_t { kAll, kReads, kSticks };
+
 /// What all calls of a run share. Invariant: no value is given out twice.
 struct Values {
   std::int64_t last = 0;
@@ -44,8 +48,7 @@ struct WorkloadOptions {
 class Workload {
  public:
   virtual ~Workload() = default;
-  /// `stale`: of a client that sticks to one member.
-  virtual Action next(base::Random& random, bool stale) = 0;
+  virtual Action next(base::Random& random, Role role) = 0;
   /// What is read once all is healed.
   virtual std::vector<Action> last_reads() = 0;
   /// What a change of the store was to this workload: key and value as in its operations; nothing:

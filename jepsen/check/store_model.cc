@@ -75,6 +75,9 @@ StoreModel::Elements StoreModel::read(const Micro& micro) const {
 
 bool StoreModel::apply(const Micro& micro, Cells& cells) {
   std::int64_t& cell = cells[places_.at(micro.key)];
+  // A history may use one key for several things, and then nothing explains it.
+  if (is_collection(micro.kind) && (cell < 0 || static_cast<std::size_t>(cell) >= lists_.size()))
+    return false;
   switch (micro.kind) {
     case Kind::kUnread:
     case Kind::kVersions:

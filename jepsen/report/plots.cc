@@ -56,8 +56,8 @@ class Drawing {
     for (const Episode& episode : episodes) {
       const double from = x(in_seconds(episode.begin_ns)), to = x(in_seconds(episode.end_ns));
       rect(from, 0, to - from, bottom, "var(--band)",
-           episode.fault + " of " + episode.targets + ", " + n(in_seconds(episode.begin_ns)) + " to " +
-               n(in_seconds(episode.end_ns)) + " s");
+           episode.fault + " of " + episode.targets + ", " + n(in_seconds(episode.begin_ns)) +
+               " to " + n(in_seconds(episode.end_ns)) + " s");
       text(from + 2, 11, episode.fault);
     }
   }

@@ -19,9 +19,10 @@ Value elements_of(const std::string& text) {
 
 }  // namespace
 
-Action AppendLists::next(base::Random& random, bool stale) {
+Action AppendLists::next(base::Random& random, Role role) {
   std::vector<Part> parts;
-  const bool appends = !stale && random.below(10) < 6;
+  const bool stale = role == Role::kSticks && random.chance(2);
+  const bool appends = !stale && role != Role::kReads && random.below(10) < 6;
   const std::uint64_t count = random.between(1, 3);
   while (parts.size() < count) {
     const std::int64_t key = keys_.pick(random);

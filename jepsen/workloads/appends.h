@@ -13,7 +13,7 @@ class AppendLists final : public Workload {
  public:
   AppendLists(Values& values, const WorkloadOptions& options)
       : values_(values), keys_("append", 200'000, options) {}
-  Action next(base::Random& random, bool stale) override;
+  Action next(base::Random& random, Role role) override;
   std::vector<Action> last_reads() override;
   std::optional<std::pair<Value, std::int64_t>> change(const kv::Event& event) const override;
 

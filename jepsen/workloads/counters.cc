@@ -6,10 +6,11 @@
 
 namespace jepsen {
 
-Action Counters::next(base::Random& random, bool stale) {
+Action Counters::next(base::Random& random, Role role) {
   constexpr std::uint64_t kWritesAReading = 30;
   const std::int64_t key = keys_.pick(random);
-  if (stale) return latest(key);
+  if (role == Role::kSticks && random.chance(2)) return latest(key, true);
+  if (role == Role::kReads) return latest(key, false);
   if (random.chance(kWritesAReading)) return versions(key);
   Action action;
   action.f = "write";
@@ -22,14 +23,14 @@ Action Counters::next(base::Random& random, bool stale) {
   return action;
 }
 
-/// What a member has.
-Action Counters::latest(std::int64_t key) const {
+Action Counters::latest(std::int64_t key, bool stale) const {
   Action action;
   action.f = "read";
-  action.stale = true;
+  action.stale = stale;
   action.value = Value::list({Value::of(key), Value::nil()});
-  action.call = [name = keys_.name(key)](client::Client& client) {
-    return client.get(name, client::Consistency::kSerializable);
+  action.call = [name = keys_.name(key), stale](client::Client& client) {
+    return client.get(
+        name, stale ? client::Consistency::kSerializable : client::Consistency::kLinearizable);
   };
   action.tell = [key](const client::Outcome& outcome, Event& end) {
     const kv::KeyValue* item = item_of(outcome, 0);

@@ -11,13 +11,13 @@ class Counters final : public Workload {
  public:
   Counters(Values& values, const WorkloadOptions& options)
       : values_(values), keys_("counter", 300'000, options) {}
-  Action next(base::Random& random, bool stale) override;
+  Action next(base::Random& random, Role role) override;
   std::vector<Action> last_reads() override;
   std::optional<std::pair<Value, std::int64_t>> change(const kv::Event& event) const override;
 
  private:
   Action versions(std::int64_t key) const;
-  Action latest(std::int64_t key) const;
+  Action latest(std::int64_t key, bool stale) const;
 
   Values& values_;
   Keys keys_;

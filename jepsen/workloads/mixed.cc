@@ -9,8 +9,8 @@ Mixed::Mixed(Values& values, const WorkloadOptions& options) {
     parts_.push_back(make_workload(name, values, fewer));
 }
 
-Action Mixed::next(base::Random& random, bool stale) {
-  return parts_[random.below(parts_.size())]->next(random, stale);
+Action Mixed::next(base::Random& random, Role role) {
+  return parts_[random.below(parts_.size())]->next(random, role);
 }
 
 std::vector<Action> Mixed::last_reads() {

@@ -8,7 +8,7 @@ namespace jepsen {
 class Mixed final : public Workload {
  public:
   Mixed(Values& values, const WorkloadOptions& options);
-  Action next(base::Random& random, bool stale) override;
+  Action next(base::Random& random, Role role) override;
   std::vector<Action> last_reads() override;
   std::optional<std::pair<Value, std::int64_t>> change(const kv::Event& event) const override;
 

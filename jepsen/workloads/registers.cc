@@ -4,11 +4,11 @@
 
 namespace jepsen {
 
-Action Registers::next(base::Random& random, bool stale) {
+Action Registers::next(base::Random& random, Role role) {
   const std::int64_t key = keys_.pick(random);
   const std::uint64_t kind = random.below(10);
-  if (stale && kind < 8) return read(key, true);
-  if (kind < 4) return read(key, false);
+  if (role == Role::kSticks && random.chance(2)) return read(key, true);
+  if (role == Role::kReads || kind < 4) return read(key, false);
   if (kind < 7) return write(key, values_.next());
   const bool gone = come_and_go_ && random.chance(3);
   return cas(key, seen_.contains(key) ? seen_[key] : kAbsent,

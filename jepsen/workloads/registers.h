@@ -13,7 +13,7 @@ class Registers final : public Workload {
  public:
   Registers(Values& values, const WorkloadOptions& options, bool come_and_go)
       : values_(values), keys_("register", 0, options), come_and_go_(come_and_go) {}
-  Action next(base::Random& random, bool stale) override;
+  Action next(base::Random& random, Role role) override;
   std::vector<Action> last_reads() override;
   std::optional<std::pair<Value, std::int64_t>> change(const kv::Event& event) const override;
 

@@ -10,7 +10,7 @@ class GrowingSet final : public Workload {
  public:
   GrowingSet(Values& values, const WorkloadOptions& options)
       : values_(values), keys_("set", 0, options) {}
-  Action next(base::Random& random, bool stale) override;
+  Action next(base::Random& random, Role role) override;
   std::vector<Action> last_reads() override;
   std::optional<std::pair<Value, std::int64_t>> change(const kv::Event& event) const override;
 

@@ -6,8 +6,9 @@
 
 namespace jepsen {
 
-Action Transactions::next(base::Random& random, bool stale) {
-  const bool writes = !stale && random.below(10) < 7;
+Action Transactions::next(base::Random& random, Role role) {
+  const bool stale = role == Role::kSticks && random.chance(2);
+  const bool writes = !stale && role != Role::kReads && random.below(10) < 7;
   std::vector<Part> parts;
   const std::uint64_t count = random.between(2, 4);
   while (parts.size() < count) {

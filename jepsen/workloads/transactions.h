@@ -10,7 +10,7 @@ class Transactions final : public Workload {
  public:
   Transactions(Values& values, const WorkloadOptions& options)
       : values_(values), keys_("txn", 100'000, options) {}
-  Action next(base::Random& random, bool stale) override;
+  Action next(base::Random& random, Role role) override;
   std::vector<Action> last_reads() override;
   std::optional<std::pair<Value, std::int64_t>> change(const kv::Event& event) const override;
 
