@@ -118,6 +118,8 @@ Finding Register::wrong(std::string why, std::vector<std::uint32_t> witness,
   witness.erase(std::unique(witness.begin(), witness.end()), witness.end());
   finding.witness = std::move(witness);
   finding.words = std::move(words);
+  if (finding.words.empty())
+    for (const std::uint32_t one : finding.witness) finding.words.push_back(name(one));
   return finding;
 }
 
