@@ -43,7 +43,9 @@ class Appends {
   void connect(const Key& key);
   void connect_time();
   void find_cycle();
-  bool fail(std::string why, std::vector<Number> witness);
+  bool fail(std::string why, std::vector<Number> witness) {
+    return contradict(history_, finding_, std::move(why), std::move(witness));
+  }
   std::string why(const Graph::Step& step, Number to) const;
 
   const History& history_;
@@ -51,15 +53,6 @@ class Appends {
   Graph graph_;
   Finding finding_;
 };
-
-bool Appends::fail(std::string why, std::vector<Number> witness) {
-  finding_.verdict = Verdict::kInvalid;
-  finding_.why = std::move(why);
-  for (const Number number : witness)
-    finding_.words.push_back(describe(history_, history_.operations[number]));
-  finding_.witness = std::move(witness);
-  return false;
-}
 
 bool Appends::read_one(Number number, const Micro& micro, const std::vector<std::int64_t>& own) {
   const auto all = history_.elements_of(micro);

@@ -16,11 +16,7 @@ using Fates = std::unordered_map<Written, Fate, HashOfWritten>;
 Finding wrong(const History& history, std::string why, std::vector<std::uint32_t> witness) {
   Finding finding;
   finding.checker = "exactly-once";
-  finding.verdict = Verdict::kInvalid;
-  finding.why = std::move(why);
-  for (const std::uint32_t one : witness)
-    finding.words.push_back(describe(history, history.operations[one]));
-  finding.witness = std::move(witness);
+  (void)contradict(history, finding, std::move(why), std::move(witness));
   return finding;
 }
 

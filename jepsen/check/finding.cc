@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
 
 namespace jepsen {
 namespace {
@@ -96,6 +97,16 @@ std::string describe(const History& history, const Operation& operation) {
   text += ", from " + seconds(operation.invoked_ns) + " to ";
   if (operation.end == End::kUnknown || operation.returned == kOpen) return text + "an unknown end";
   return text + seconds(operation.returned_ns);
+}
+
+bool contradict(const History& history, Finding& finding, std::string why,
+                std::vector<std::uint32_t> witness) {
+  finding.verdict = Verdict::kInvalid;
+  finding.why = std::move(why);
+  for (const std::uint32_t number : witness)
+    finding.words.push_back(describe(history, history.operations[number]));
+  finding.witness = std::move(witness);
+  return false;
 }
 
 }  // namespace jepsen

@@ -31,4 +31,9 @@ std::string seconds(std::uint64_t ns);
 /// "process 3 read 7 = 101 (n2, revision 17), from 2.5030 s to 2.6110 s".
 std::string describe(const History& history, const Operation& operation);
 
+/// Makes `finding` invalid: `witness` contradict each other, and are put into words behind those
+/// that are there. Returns false, for checks that stop at the first contradiction.
+bool contradict(const History& history, Finding& finding, std::string why,
+                std::vector<std::uint32_t> witness);
+
 }  // namespace jepsen

@@ -53,8 +53,11 @@ class Replay {
   bool reads_hold(Number number);
   bool read_holds(const Operation& operation, const Micro& micro, const Cell& cell);
   void write(std::uint32_t key, std::int64_t value, std::uint64_t revision);
-  bool fail(std::string why, std::vector<Number> witness, std::vector<std::string> words = {});
-  std::string name(Number number) const { return describe(history_, history_.operations[number]); }
+  /// `words` come before those of the witness.
+  bool fail(std::string why, std::vector<Number> witness, std::vector<std::string> words = {}) {
+    finding_.words = std::move(words);
+    return contradict(history_, finding_, std::move(why), std::move(witness));
+  }
   const Operation& at(Number number) const { return history_.operations[number]; }
 
   const History& history_;
@@ -72,15 +75,6 @@ class Replay {
   std::uint64_t unexplained_ = 0, unknown_ = 0;
   Finding finding_;
 };
-
-bool Replay::fail(std::string why, std::vector<Number> witness, std::vector<std::string> words) {
-  finding_.verdict = Verdict::kInvalid;
-  finding_.why = std::move(why);
-  finding_.witness = std::move(witness);
-  finding_.words = std::move(words);
-  for (const Number number : finding_.witness) finding_.words.push_back(name(number));
-  return false;
-}
 
 void Replay::sort() {
   for (Number i = 0; i < history_.size(); ++i) {

@@ -21,7 +21,9 @@ class Sets {
   Finding run();
 
  private:
-  bool fail(std::string why, std::vector<Number> witness);
+  bool fail(std::string why, std::vector<Number> witness) {
+    return contradict(history_, finding_, std::move(why), std::move(witness));
+  }
   void collect();
   bool reads_what_was_added();
   bool reads_all();
@@ -33,15 +35,6 @@ class Sets {
   std::vector<Number> reads_;
   Finding finding_;
 };
-
-bool Sets::fail(std::string why, std::vector<Number> witness) {
-  finding_.verdict = Verdict::kInvalid;
-  finding_.why = std::move(why);
-  for (const Number number : witness)
-    finding_.words.push_back(describe(history_, history_.operations[number]));
-  finding_.witness = std::move(witness);
-  return false;
-}
 
 void Sets::collect() {
   for (Number i = 0; i < history_.size(); ++i) {

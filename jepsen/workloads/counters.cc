@@ -78,9 +78,7 @@ std::vector<Action> Counters::last_reads() {
 }
 
 std::optional<std::pair<Value, std::int64_t>> Counters::change(const kv::Event& event) const {
-  const auto key = keys_.number(event.item.key);
-  if (!key) return std::nullopt;
-  return std::pair{Value::of(*key), event.deleted ? kAbsent : number_of(event.item.value)};
+  return change_of(keys_, event);
 }
 
 }  // namespace jepsen

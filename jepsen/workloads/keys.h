@@ -73,6 +73,14 @@ inline std::int64_t number_of(const std::string& text) {
   return error == std::errc() && at == text.data() + text.size() ? number : -1;
 }
 
+/// What an event did to a register.
+inline std::optional<std::pair<Value, std::int64_t>> change_of(const Keys& keys,
+                                                               const kv::Event& event) {
+  const auto key = keys.number(event.item.key);
+  if (!key) return std::nullopt;
+  return std::pair{Value::of(*key), event.deleted ? -1 : number_of(event.item.value)};
+}
+
 /// The only item of a range result; null: there is none.
 inline const kv::KeyValue* item_of(const client::Outcome& outcome, std::size_t result) {
   const auto* range = result < outcome.result.results.size()

@@ -1,6 +1,6 @@
-// Is a history of one register linearizable? The search of Wing and Gong with Lowe's memory of what
-// was tried ("Testing for linearizability", 2017). Looks at values alone, never at revisions, so it
-// is an opinion of its own beside revision_check.h. Any thread.
+// Is a history of one register linearizable? By the search of jepsen/check/search.h. Looks at
+// values alone, never at revisions, so it is an opinion of its own beside revision_check.h. Any
+// thread.
 #pragma once
 
 #include <cstdint>
