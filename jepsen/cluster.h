@@ -23,7 +23,6 @@ struct ClusterOptions {
   std::string folder;  // data and logs go there
   std::vector<std::string> flags;
   std::uint32_t time_scale = 1;
-  std::uint64_t seed = 1;  // of ports
 };
 
 /// Invariant: only own children are signalled, and never after they were reaped.

@@ -187,7 +187,8 @@ std::vector<Strike> make_plan(const std::string& faults, const std::string& targ
         std::find(targets.begin(), targets.end(), strike.target) == targets.end())
       strike.target = targets.front();
     at_ms += strike.calm_ms + strike.for_ms;
-    if (at_ms > duration_ms && !plan.empty()) break;
+    // Each that was named happens, however short the time.
+    if (at_ms > duration_ms && i >= names.size()) break;
     plan.push_back(strike);
   }
   return plan;

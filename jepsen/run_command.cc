@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -142,7 +143,6 @@ class Run {
         cluster_.now_ms() + std::uint64_t{how_.duration_ms} * how_.time_scale;
     std::uint64_t number = 0;
     for (const Strike& strike : plan) {
-      if (number > 0 && cluster_.now_ms() >= end_ms) break;
       cluster_.sleep_ms(strike.calm_ms * how_.time_scale);
       const Status well = cluster_.wait_until_well(kWellMs, false);
       if (!well.is_ok()) return wrong("cluster", "it does not recover: " + well.detail());
@@ -245,6 +245,9 @@ Result<Judgement> judge_folder(const std::string& folder, History& history) {
   history = std::move(read).value();
   CheckOptions options;
   options.expired = expires_after(kSearchSeconds);
+  // Times of a run are stretched together, the bounds with them.
+  options.time_scale = std::max(1u, static_cast<std::uint32_t>(std::strtoul(
+                                        history.about["time_scale"].c_str(), nullptr, 10)));
   for (const WorkloadText& text : workload_texts())
     if (history.about["workload"] == text.name) options.required = text.checkers;
   if (history.about["nemesis"] != "none") options.required.push_back("availability");

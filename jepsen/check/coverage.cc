@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <set>
+#include <sstream>
 #include <unordered_map>
 
 namespace jepsen {
@@ -31,6 +32,19 @@ std::uint64_t contended_permille(const History& history) {
     contended += counted && met ? 1 : 0;
   }
   return writes == 0 ? 0 : contended * 1000 / writes;
+}
+
+/// One that the run was to inject, and did not; empty: none.
+std::string missing_fault(const History& history, const std::vector<Episode>& episodes) {
+  const auto found = history.about.find("nemesis");
+  if (found == history.about.end()) return "";
+  std::istringstream names(found->second);
+  for (std::string name; std::getline(names, name, '+');) {
+    const bool met = std::any_of(episodes.begin(), episodes.end(),
+                                 [&](const Episode& episode) { return episode.fault == name; });
+    if (!met && name != "none") return name;
+  }
+  return "";
 }
 
 std::string percent(std::uint64_t permille) {
@@ -82,6 +96,8 @@ Finding check_coverage(const History& history, const std::vector<Episode>& episo
   const bool shared_keys = history.keys.size() * 20 < history.size();
   if (shared_keys && contended < kContendedPermille)
     return weak("only " + percent(contended) + " of the writes met another one of their key");
+  if (const std::string missing = missing_fault(history, episodes); !missing.empty())
+    return weak(missing + " was asked for, and never happened");
   for (const Episode& episode : episodes)
     if (episode.bound_ms != 0 && episode.writes == 0)
       return weak("nothing was written during " + episode.fault + " of " + episode.targets);

@@ -22,7 +22,6 @@ struct Finding {
   std::string why;                     // one sentence; of a valid one: what it rests on
   std::vector<std::string> words;      // of an invalid one: the contradiction, step by step
   std::vector<std::uint32_t> witness;  // the operations that contradict each other, few
-  std::vector<std::uint64_t> places;   // of notes that belong to it
   std::uint64_t checked = 0;           // operations
 };
 

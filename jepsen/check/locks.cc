@@ -33,7 +33,6 @@ class Notes {
       const Event& note = history_.notes[place];
       finding_.words.push_back(note.actor + " " + note.f + " at " + seconds(note.time_ns) +
                                ", token " + std::to_string(number(note, "token")));
-      finding_.places.push_back(history_.noted[place]);
     }
     return false;
   }

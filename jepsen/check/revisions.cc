@@ -83,7 +83,7 @@ void Replay::sort() {
     if (operation.end != End::kFail && !placed && wrote(operation)) ++unknown_;
     if (operation.end == End::kOk && operation.revision != 0)
       order_.push_back(i);
-    else if (!feed_.known && operation.end != End::kFail)
+    else if (operation.end != End::kFail)
       for (const Micro& micro : history_.micros_of(operation))
         if (micro.writes()) vague_.insert(micro.key);
   }
@@ -177,7 +177,8 @@ bool Replay::reads_hold(Number number) {
   for (const Micro& micro : history_.micros_of(operation)) {
     const auto mine = own.find(micro.key);
     const Cell& cell = mine == own.end() ? cells_[micro.key] : mine->second;
-    if (!read_holds(operation, micro, cell) && !vague_.contains(micro.key)) {
+    const bool told = feed_.known && operation.revision <= feed_.end;
+    if (!read_holds(operation, micro, cell) && (told || !vague_.contains(micro.key))) {
       std::vector<Number> witness;
       if (const auto found = writers_.find(micro.key); found != writers_.end())
         witness.push_back(found->second);

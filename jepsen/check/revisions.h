@@ -17,7 +17,8 @@ namespace jepsen {
 ///   member has are only held against the state at their revision;
 /// - where there is a feed, it tells of each write, and of nothing else but what has an unknown end
 ///   or is of other keys; without one, revisions that no operation explains are as many as there
-///   are unknown writes, at most, and what was read of keys that those wrote is not judged.
+///   are unknown writes, at most, and what was read of keys that those wrote is not judged; the
+///   same above the end of a feed.
 Finding check_revisions(const History& history, const Feed& feed);
 
 }  // namespace jepsen

@@ -55,7 +55,6 @@ bool Watches::fail(const std::string& what, std::size_t place) {
   finding_.why = note.actor + ": " + what;
   finding_.words.push_back(note.actor + (note.node.empty() ? "" : ", at " + note.node) +
                            ", was told at " + seconds(note.time_ns) + ": " + what);
-  finding_.places.push_back(history_.noted[place]);
   return false;
 }
 
@@ -79,6 +78,8 @@ bool Watches::begin(Watch& watch, std::size_t place) {
 bool Watches::take_event(Watch& watch, const Told& told, std::size_t place) {
   const std::string what =
       "revision " + std::to_string(told.revision) + ", " + told.key + " = " + text(told.value);
+  // The feed of a run that died may have been told less than a watch.
+  if (told.revision > feed_.end && !history_.ended) return true;
   if (watch.fed >= feed_.changes.size())
     return fail(what + " is no change that the feed knows", place);
   const Change& change = feed_.changes[watch.fed];

@@ -108,7 +108,6 @@ Status HistoryBuilder::note(Event event) {
   }
   history_.ended = history_.ended || (event.actor == "harness" && event.f == "end");
   history_.notes.push_back(std::move(event));
-  history_.noted.push_back(history_.events);
   return Status::ok();
 }
 

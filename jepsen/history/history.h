@@ -93,7 +93,6 @@ class History {
   std::vector<std::string> keys;       // names by number
   std::vector<std::string> nodes{""};  // likewise
   std::vector<Event> notes;            // of whoever is no client, in order
-  std::vector<std::uint32_t> noted;    // their places
   std::vector<Resolution> resolutions;
   std::map<std::string, std::string> about;  // of the run: its first line
   std::uint64_t end_ns = 0;                  // of the last event

@@ -9,36 +9,10 @@ namespace jepsen {
 Action Counters::next(base::Random& random, Role role) {
   constexpr std::uint64_t kWritesAReading = 30;
   const std::int64_t key = keys_.pick(random);
-  if (role == Role::kSticks && random.chance(2)) return latest(key, true);
-  if (role == Role::kReads) return latest(key, false);
+  if (role == Role::kSticks && random.chance(2)) return read_of(keys_, key, true);
+  if (role == Role::kReads) return read_of(keys_, key, false);
   if (random.chance(kWritesAReading)) return versions(key);
-  Action action;
-  action.f = "write";
-  const std::int64_t value = values_.next();
-  action.value = Value::list({Value::of(key), Value::of(value)});
-  action.call = [name = keys_.name(key), value](client::Client& client) {
-    return client.put(name, std::to_string(value));
-  };
-  action.tell = [](const client::Outcome&, Event&) {};
-  return action;
-}
-
-Action Counters::latest(std::int64_t key, bool stale) const {
-  Action action;
-  action.f = "read";
-  action.stale = stale;
-  action.value = Value::list({Value::of(key), Value::nil()});
-  action.call = [name = keys_.name(key), stale](client::Client& client) {
-    return client.get(
-        name, stale ? client::Consistency::kSerializable : client::Consistency::kLinearizable);
-  };
-  action.tell = [key](const client::Outcome& outcome, Event& end) {
-    const kv::KeyValue* item = item_of(outcome, 0);
-    end.value = Value::list(
-        {Value::of(key), Value::of(item == nullptr ? kAbsent : number_of(item->value))});
-    end.more.set("at", at_of({item}));
-  };
-  return action;
+  return write_of(keys_, key, values_.next());
 }
 
 /// The key's version and its history are one reading of one revision, and must say the same.

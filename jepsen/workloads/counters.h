@@ -17,7 +17,6 @@ class Counters final : public Workload {
 
  private:
   Action versions(std::int64_t key) const;
-  Action latest(std::int64_t key, bool stale) const;
 
   Values& values_;
   Keys keys_;

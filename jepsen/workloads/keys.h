@@ -97,6 +97,38 @@ inline Value at_of(const std::vector<const kv::KeyValue*>& items) {
   return at;
 }
 
+/// A read of one register. `seen`: told what it held; null: nobody.
+inline Action read_of(const Keys& keys, std::int64_t key, bool stale,
+                      std::function<void(std::int64_t value)> seen = nullptr) {
+  Action action;
+  action.f = "read";
+  action.stale = stale;
+  action.value = Value::list({Value::of(key), Value::nil()});
+  action.call = [name = keys.name(key), stale](client::Client& client) {
+    return client.get(
+        name, stale ? client::Consistency::kSerializable : client::Consistency::kLinearizable);
+  };
+  action.tell = [key, seen](const client::Outcome& outcome, Event& end) {
+    const kv::KeyValue* item = item_of(outcome, 0);
+    const std::int64_t value = item == nullptr ? -1 : number_of(item->value);
+    if (seen) seen(value);
+    end.value = Value::list({Value::of(key), Value::of(value)});
+    end.more.set("at", at_of({item}));
+  };
+  return action;
+}
+/// A write of one.
+inline Action write_of(const Keys& keys, std::int64_t key, std::int64_t value) {
+  Action action;
+  action.f = "write";
+  action.value = Value::list({Value::of(key), Value::of(value)});
+  action.call = [name = keys.name(key), value](client::Client& client) {
+    return client.put(name, std::to_string(value));
+  };
+  action.tell = [](const client::Outcome&, Event&) {};
+  return action;
+}
+
 inline kv::RangeOperation range_of(std::string key) {
   return kv::RangeOperation{{std::move(key), ""}};
 }

@@ -9,40 +9,14 @@ Action Registers::next(base::Random& random, Role role) {
   const std::uint64_t kind = random.below(10);
   if (role == Role::kSticks && random.chance(2)) return read(key, true);
   if (role == Role::kReads || kind < 4) return read(key, false);
-  if (kind < 7) return write(key, values_.next());
+  if (kind < 7) return write_of(keys_, key, values_.next());
   const bool gone = come_and_go_ && random.chance(3);
   return cas(key, seen_.contains(key) ? seen_[key] : kAbsent,
              gone && seen_.contains(key) && seen_[key] != kAbsent ? kAbsent : values_.next());
 }
 
 Action Registers::read(std::int64_t key, bool stale) {
-  Action action;
-  action.f = "read";
-  action.stale = stale;
-  action.value = Value::list({Value::of(key), Value::nil()});
-  action.call = [name = keys_.name(key), stale](client::Client& client) {
-    return client.get(
-        name, stale ? client::Consistency::kSerializable : client::Consistency::kLinearizable);
-  };
-  action.tell = [this, key](const client::Outcome& outcome, Event& end) {
-    const kv::KeyValue* item = item_of(outcome, 0);
-    const std::int64_t value = item == nullptr ? kAbsent : number_of(item->value);
-    seen_[key] = value;
-    end.value = Value::list({Value::of(key), Value::of(value)});
-    end.more.set("at", at_of({item}));
-  };
-  return action;
-}
-
-Action Registers::write(std::int64_t key, std::int64_t value) const {
-  Action action;
-  action.f = "write";
-  action.value = Value::list({Value::of(key), Value::of(value)});
-  action.call = [name = keys_.name(key), value](client::Client& client) {
-    return client.put(name, std::to_string(value));
-  };
-  action.tell = [](const client::Outcome&, Event&) {};
-  return action;
+  return read_of(keys_, key, stale, [this, key](std::int64_t value) { seen_[key] = value; });
 }
 
 /// By value, so that it does not rest on revisions.

@@ -19,7 +19,6 @@ class Registers final : public Workload {
 
  private:
   Action read(std::int64_t key, bool stale);
-  Action write(std::int64_t key, std::int64_t value) const;
   Action cas(std::int64_t key, std::int64_t expected, std::int64_t value);
 
   Values& values_;

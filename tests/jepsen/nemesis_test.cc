@@ -45,6 +45,15 @@ TEST(Plans, HoldEachFaultAndHitTheLeaderInHalfOfAll) {
   }
 }
 
+TEST(Plans, HoldEachFaultHoweverShortTheTime) {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    std::set<std::string> faults;
+    for (const Strike& strike : make_plan("isolate+ring+bridge+one-way-out", "mixed", 1000, seed))
+      faults.insert(strike.fault);
+    EXPECT_EQ(faults.size(), 4u);
+  }
+}
+
 TEST(Plans, HitWhomTheyAreToldTo) {
   for (const Strike& strike : make_plan("kill", "follower", 60'000, 1))
     EXPECT_EQ(strike.target, Target::kFollower);
