@@ -47,11 +47,12 @@ void kill_when(const std::string& nemesis, const std::function<bool(const std::s
   Scratch scratch;
   const std::string out = scratch.path() + "/run";
   client::ctl::Child harness;
-  ASSERT_TRUE(harness
-                  .start({jepsen_path(), "run", "--nemesis", nemesis, "--duration", "60s", "--out",
-                          out, "--time-scale", std::to_string(time_scale())},
-                         {})
-                  .is_ok());
+  ASSERT_TRUE(
+      harness
+          .start({jepsen_path(), "run", "--nemesis", nemesis, "--duration", "60s", "--bound-ms",
+                  "60000", "--out", out, "--time-scale", std::to_string(time_scale())},
+                 {})
+          .is_ok());
   EXPECT_TRUE(wait_until(60'000 * time_scale(), [&] {
     return when(read_file(out + "/history.jsonl")) || !harness.runs();
   }));
