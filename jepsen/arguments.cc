@@ -1,6 +1,7 @@
 #include "jepsen/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 
 #include "client/ctl/duration.h"
 
@@ -9,7 +10,7 @@ namespace {
 
 constexpr int kExitUsage = 2;
 
-void add_run(CLI::App& app, Arguments& to, std::string& duration) {
+void add_run(CLI::App& app, Arguments& to, std::string& duration, std::string& ports) {
   RunArguments& run = to.run;
   auto* verb =
       app.add_subcommand("run", "one cluster, one workload, one nemesis, judged at the end");
@@ -38,6 +39,7 @@ void add_run(CLI::App& app, Arguments& to, std::string& duration) {
                  "a call is sent once; otherwise an operation is all its attempts");
   verb->add_option("--bound-ms", run.bound_ms,
                    "how long a fault of one member may keep writes away (default 1500)");
+  verb->add_option("--ports", ports, "of the members, from a range (default 12000-31999)");
   verb->add_option("--server", run.server, "holdfastd (default: the one beside this program)");
 }
 
@@ -57,7 +59,7 @@ void add_check(CLI::App& app, Arguments& to, std::int64_t& initial, CLI::Option*
 
 void add_suite(CLI::App& app, Arguments& to) {
   SuiteArguments& suite = to.suite;
-  auto* verb = app.add_subcommand("suite", "many runs, one after the other, and an index of them");
+  auto* verb = app.add_subcommand("suite", "many runs, and an index of them");
   verb->callback([&to] { to.verb = Verb::kSuite; });
   verb->add_option("NAME", suite.name, "ci or nightly")
       ->required()
@@ -65,6 +67,7 @@ void add_suite(CLI::App& app, Arguments& to) {
   verb->add_option("--out", suite.out, "a folder (default: runs/NAME)");
   verb->add_flag("--resume", suite.resume, "leave out what was run already into that folder");
   verb->add_option("--only", suite.only, "these cells, as `list` names them");
+  verb->add_option("--jobs", suite.jobs, "runs at a time (default 1)")->check(CLI::Range(1, 16));
   verb->add_option("--server", suite.server, "holdfastd (default: the one beside this program)");
   verb->add_option("--seed", suite.seed, "of all plans (default 1)");
   verb->add_option("--time-scale", suite.time_scale, "stretches every time, for slow builds")
@@ -86,6 +89,16 @@ void add_generate(CLI::App& app, Arguments& to) {
   verb->add_flag("--repeated-values", how.repeated_values, "five values instead of unique ones");
 }
 
+bool read_range(const std::string& text, client::ctl::playground::PortRange& range) {
+  unsigned lowest = 0, highest = 0;
+  char more = 0;
+  if (std::sscanf(text.c_str(), "%5u-%5u%c", &lowest, &highest, &more) != 2) return false;
+  if (lowest < 1024 || highest > 65535 || lowest >= highest) return false;
+  range.lowest = static_cast<std::uint16_t>(lowest);
+  range.highest = static_cast<std::uint16_t>(highest);
+  return true;
+}
+
 }  // namespace
 
 Parsed parse_arguments(int argc, char** argv) {
@@ -94,10 +107,10 @@ Parsed parse_arguments(int argc, char** argv) {
   CLI::App app("Jepsen-style testing of real Holdfast clusters.", "holdfast-jepsen");
   app.require_subcommand(1);
   app.footer("Exit codes: 0 valid; 1 not valid, or nothing was tested; 2 usage.");
-  std::string duration;
+  std::string duration, ports;
   std::int64_t initial = 0;
   CLI::Option* initial_given = nullptr;
-  add_run(app, arguments, duration);
+  add_run(app, arguments, duration, ports);
   add_check(app, arguments, initial, initial_given);
   add_suite(app, arguments);
   auto* report = app.add_subcommand("report", "checks a run again and writes its page anew");
@@ -128,6 +141,10 @@ Parsed parse_arguments(int argc, char** argv) {
       return parsed;
     }
     arguments.run.duration_ms = ms.value();
+  }
+  if (!ports.empty() && !read_range(ports, arguments.run.ports)) {
+    refuse("--ports: two numbers are wanted, as in 12000-12999, and not \"" + ports + "\"");
+    return parsed;
   }
   parsed.arguments = std::move(arguments);
   return parsed;

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "client/ctl/playground/ports.h"
+
 namespace jepsen {
 
 enum class Verb : std::uint8_t { kRun, kCheck, kSuite, kReport, kList, kGenerate };
@@ -25,7 +27,8 @@ struct RunArguments {
   std::uint32_t time_scale = 1;
   bool retries = true;
   std::uint32_t bound_ms = 1500;  // 5T: how long a single fault may keep writes away
-  std::string server;             // holdfastd; empty: beside this program
+  client::ctl::playground::PortRange ports;
+  std::string server;  // holdfastd; empty: beside this program
 };
 
 struct CheckArguments {
@@ -42,6 +45,7 @@ struct SuiteArguments {
   bool resume = false;
   std::string server;
   std::vector<std::string> only;  // names of cells
+  std::uint32_t jobs = 1;         // cells at a time
   std::uint64_t seed = 1;
   std::uint32_t time_scale = 1;
 };

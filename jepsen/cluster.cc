@@ -10,7 +10,6 @@
 #include <memory>
 #include <random>
 
-#include "client/ctl/playground/ports.h"
 #include "client/roamer.h"
 
 namespace jepsen {
@@ -36,7 +35,8 @@ Cluster::Cluster(net::Loop& loop, ClusterOptions options)
     node.name = "n" + std::to_string(i + 1);
     nodes_.push_back(std::move(node));
   }
-  const auto ports = playground::free_ports(3 * size(), static_cast<std::uint64_t>(getpid()));
+  const auto ports =
+      playground::free_ports(3 * size(), static_cast<std::uint64_t>(getpid()), options_.ports);
   ports_ = ports.status();
   for (std::size_t i = 0; ports.is_ok() && i < size(); ++i) {
     nodes_[i].client_port = ports.value()[3 * i];

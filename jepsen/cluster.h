@@ -12,6 +12,7 @@
 #include <kj/async.h>
 
 #include "client/client.h"
+#include "client/ctl/playground/ports.h"
 #include "client/ctl/playground/process.h"
 #include "net/loop.h"
 
@@ -23,6 +24,7 @@ struct ClusterOptions {
   std::string folder;  // data and logs go there
   std::vector<std::string> flags;
   std::uint32_t time_scale = 1;
+  client::ctl::playground::PortRange ports;
 };
 
 /// Invariant: only own children are signalled, and never after they were reaped.

@@ -17,6 +17,7 @@
 #include "jepsen/load.h"
 #include "jepsen/nemesis.h"
 #include "jepsen/report/report.h"
+#include "jepsen/result.h"
 
 namespace jepsen {
 namespace {
@@ -35,9 +36,8 @@ const char* const kAlarms[] = {"CHECK failed",   "AddressSanitizer", "ThreadSani
 
 class Run {
  public:
-  Run(const RunArguments& how, Recorder recorder, bool quiet)
+  Run(const RunArguments& how, Recorder recorder)
       : how_(how),
-        quiet_(quiet),
         recorder_(std::move(recorder)),
         cluster_(loop_, options(how)),
         workload_(make_workload(how.workload, values_, {how.keys, how.operations_a_key, how.seed})),
@@ -72,19 +72,19 @@ class Run {
     options.server = how.server;
     options.folder = how.out;
     options.time_scale = how.time_scale;
+    options.ports = how.ports;
     // So that logs are cut, and snapshots sent, within seconds.
     options.flags = {"--log-bytes-max", "65536", "--scrub-ms", "4000"};
     return options;
   }
   void say(const std::string& text) const {
-    if (quiet_) return;
     const char* const over = isatty(STDERR_FILENO) == 0 ? "" : "\r\033[K";
     std::fprintf(stderr, "%s%6.1f s  %s\n", over, static_cast<double>(recorder_.now_ns()) / 1e9,
                  text.c_str());
   }
   /// A line that is written over, for people who wait.
   void show_progress() {
-    if (quiet_ || isatty(STDERR_FILENO) == 0) return;
+    if (isatty(STDERR_FILENO) == 0) return;
     constexpr std::uint32_t kEveryMs = 500;
     loop_.every(kEveryMs, [this] {
       std::fprintf(stderr, "\r\033[K%6.1f s  %s\r", static_cast<double>(recorder_.now_ns()) / 1e9,
@@ -206,7 +206,6 @@ class Run {
   }
 
   const RunArguments& how_;
-  const bool quiet_;
   net::Loop loop_;
   Recorder recorder_;
   Cluster cluster_;
@@ -281,17 +280,15 @@ Status complete(RunArguments& how) {
   return Status::ok();
 }
 
-}  // namespace
-
-Status run_and_judge(const RunArguments& arguments, bool quiet, History& history,
-                     Judgement& judgement) {
+Status run_and_judge(const RunArguments& arguments, History& history, Judgement& judgement) {
   RunArguments how = arguments;
+  const auto start = std::chrono::steady_clock::now();
   const Status completed = complete(how);
   if (!completed.is_ok()) return completed;
   auto recorder = Recorder::open(how.out + "/history.jsonl");
   if (!recorder.is_ok()) return recorder.status();
   {
-    Run run(how, std::move(recorder).value(), quiet);
+    Run run(how, std::move(recorder).value());
     const Status ran = run.run();
     if (!ran.is_ok())
       return {ran.code(),
@@ -304,15 +301,23 @@ Status run_and_judge(const RunArguments& arguments, bool quiet, History& history
   judgement = std::move(judged).value();
   const auto exported = export_history(how.out + "/history.jsonl");
   if (!exported.is_ok()) return exported.status();
-  return write_report(how.out, history, judgement);
+  const Status reported = write_report(how.out, history, judgement);
+  if (!reported.is_ok()) return reported;
+  CellResult result = result_of(name_of(arguments), history, judgement);
+  result.took_ms = static_cast<std::uint64_t>(
+      std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start)
+          .count());
+  return write_result(how.out, result);
 }
+
+}  // namespace
 
 int run_one(const RunArguments& arguments) {
   History history;
   Judgement judgement;
-  const Status ran = run_and_judge(arguments, false, history, judgement);
+  const Status ran = run_and_judge(arguments, history, judgement);
   if (!ran.is_ok()) {
-    std::fprintf(stderr, "holdfast-jepsen: %s\n", ran.to_string().c_str());
+    std::fprintf(stderr, "holdfast-jepsen: %s\n", ran.detail().c_str());
     return ran.code() == Code::kInvalidArgument ? 2 : 1;
   }
   const std::string out = arguments.out.empty() ? "runs/" + name_of(arguments) : arguments.out;

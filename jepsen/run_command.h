@@ -8,11 +8,8 @@
 
 namespace jepsen {
 
-/// Runs and judges; leaves history.jsonl, history.edn, keys/, calls.jsonl, logs/ and index.html in
-/// the folder. Errors: what kept it from beginning: kInvalidArgument, kUnavailable, kIo.
-base::Status run_and_judge(const RunArguments& arguments, bool quiet, History& history,
-                           Judgement& judgement);
-/// The same for people. Exit code 0: valid.
+/// Runs and judges; leaves history.jsonl, history.edn, keys/, calls.jsonl, logs/, index.html and
+/// result.json in the folder. Exit code 0: valid; 2: the arguments make no run.
 int run_one(const RunArguments& arguments);
 
 /// "register-kill-3-1", the name of a run.

@@ -1,17 +1,20 @@
 #include "jepsen/suite.h"
 
+#include <sys/wait.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <optional>
 
+#include "client/ctl/playground/ports.h"
+#include "client/ctl/playground/process.h"
 #include "jepsen/check_command.h"
-#include "jepsen/history/json_lines.h"
 #include "jepsen/nemesis.h"
 #include "jepsen/report/report.h"
 #include "jepsen/report/suite_index.h"
+#include "jepsen/result.h"
 #include "jepsen/run_command.h"
 #include "jepsen/workload.h"
 
@@ -19,142 +22,124 @@ namespace jepsen {
 namespace {
 
 namespace fs = std::filesystem;
-using base::Code;
+namespace playground = client::ctl::playground;
 using base::Result;
 using base::Status;
 
 // Machines that run a suite have other things to do; a run by hand asks for 5T.
 constexpr std::uint32_t kSuiteBoundMs = 5000;
-constexpr char kResultFile[] = "/result.json";
+constexpr char kHarnessLog[] = "/harness.log";
 
-Status write_result(const std::string& folder, const CellResult& result) {
-  Value value = Value::map();
-  value.set("name", Value::text_of(result.name))
-      .set("verdict", Value::text_of(result.verdict))
-      .set("why", Value::text_of(result.why));
-  const auto number = [&](const char* key, std::uint64_t n) {
-    value.set(key, Value::of(static_cast<std::int64_t>(n)));
-  };
-  number("operations", result.operations);
-  number("ok", result.ok);
-  number("unknown", result.unknown);
-  number("faults", result.faults);
-  number("bounded", result.bounded);
-  number("longest_ms", result.longest_ms);
-  number("took_ms", result.took_ms);
-  std::ofstream file(folder + kResultFile);
-  file << to_json(value) << "\n";
-  return file.flush() ? Status::ok() : Status(Code::kIo, folder + kResultFile);
-}
-
-Result<CellResult> read_result(const std::string& folder) {
-  std::ifstream file(folder + kResultFile);
-  std::stringstream text;
-  text << file.rdbuf();
-  const auto value = from_json(text.str());
-  if (!value.is_ok()) return Status(Code::kIo, folder + " has no result");
-  CellResult result;
-  const auto string = [&](const char* key) {
-    const Value* found = value->find(key);
-    return found == nullptr ? std::string() : found->text;
-  };
-  const auto number = [&](const char* key) {
-    const Value* found = value->find(key);
-    return found == nullptr ? 0 : static_cast<std::uint64_t>(found->number);
-  };
-  result.name = string("name"), result.verdict = string("verdict"), result.why = string("why");
-  result.operations = number("operations"), result.ok = number("ok");
-  result.unknown = number("unknown"), result.faults = number("faults");
-  result.bounded = number("bounded"), result.longest_ms = number("longest_ms");
-  result.took_ms = number("took_ms");
-  return result;
-}
-
-CellResult result_of(const std::string& name, const History& history, const Judgement& judgement) {
-  CellResult result;
-  result.name = name;
-  result.verdict = name_of(judgement.verdict);
-  result.why = judgement.why;
-  result.operations = history.size();
-  for (const Operation& operation : history.operations)
-    result.ok += operation.end == End::kOk ? 1 : 0;
-  const Outcomes& outcomes = judgement.outcomes;
-  result.unknown = outcomes.open + outcomes.resolved + outcomes.seen;
-  result.faults = judgement.episodes.size();
-  for (const Episode& episode : judgement.episodes) {
-    if (episode.bound_ms == 0) continue;
-    ++result.bounded;
-    result.longest_ms = std::max(result.longest_ms, episode.longest_ms);
-  }
-  return result;
-}
-
+/// The cells of one suite, each run by a process of its own, several at a time: what ends one of
+/// them ends no other.
 class Suite {
  public:
-  explicit Suite(const SuiteArguments& how)
-      : how_(how), out_(how.out.empty() ? "runs/" + how.name : how.out) {}
+  /// `wanted`: indices of cells, rising.
+  Suite(const SuiteArguments& how, std::vector<Cell> cells, std::vector<std::size_t> wanted)
+      : how_(how),
+        out_(how.out.empty() ? "runs/" + how.name : how.out),
+        cells_(std::move(cells)),
+        wanted_(std::move(wanted)),
+        results_(cells_.size()),
+        running_(std::max(1u, how.jobs)) {}
 
   int run() {
-    std::vector<Cell> cells = cells_of(how_.name);
-    if (!how_.only.empty())
-      std::erase_if(cells, [&](const Cell& cell) {
-        return std::find(how_.only.begin(), how_.only.end(), cell.name()) == how_.only.end();
-      });
-    if (cells.size() < std::max<std::size_t>(how_.only.size(), 1)) {
-      std::fprintf(stderr, "holdfast-jepsen: the suite has no such cell; see `list`\n");
-      return 2;
+    for (auto next = wanted_.begin(); done_ < wanted_.size();) {
+      const auto slot = std::find_if(running_.begin(), running_.end(),
+                                     [](const Running& running) { return !running.process; });
+      if (next == wanted_.end() || slot == running_.end())
+        wait_for_one();
+      else
+        begin(*next++, static_cast<std::size_t>(slot - running_.begin()));
     }
-    std::size_t valid = 0;
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      const auto result = run_cell(cells[i], i);
-      if (!result.is_ok()) {
-        std::fprintf(stderr, "holdfast-jepsen: %s: %s\n", cells[i].name().c_str(),
-                     result.status().to_string().c_str());
-        return 1;
-      }
-      valid += result->verdict == "valid" ? 1 : 0;
-      results_.push_back(result.value());
-      say(result.value(), i + 1, cells.size());
-      const Status written = write_suite_index(out_, "Suite " + how_.name, results_);
-      if (!written.is_ok()) std::fprintf(stderr, "%s\n", written.to_string().c_str());
-    }
-    std::printf("%zu of %zu cells valid; read %s/index.html\n", valid, cells.size(), out_.c_str());
-    return valid == cells.size() ? 0 : 1;
+    const auto valid = static_cast<std::size_t>(
+        std::count_if(results_.begin(), results_.end(),
+                      [](const auto& result) { return result && result->verdict == "valid"; }));
+    std::printf("%zu of %zu cells valid; read %s/index.html\n", valid, wanted_.size(),
+                out_.c_str());
+    return valid == wanted_.size() ? 0 : 1;
   }
 
  private:
-  Result<CellResult> run_cell(const Cell& cell, std::size_t number) {
-    const std::string folder = out_ + "/" + cell.name();
+  struct Running {
+    playground::ProcessId process;
+    std::size_t cell = 0;
+  };
+
+  std::string folder(std::size_t i) const { return out_ + "/" + cells_[i].name(); }
+
+  void begin(std::size_t i, std::size_t slot) {
     if (how_.resume) {
-      auto before = read_result(folder);
-      if (before.is_ok()) return before;
+      auto before = read_result(folder(i));
+      if (before.is_ok()) return end(i, before.value());
     }
     std::error_code error;
-    fs::remove_all(folder, error);
-    RunArguments run;
-    run.workload = cell.workload;
-    run.nemesis = cell.nemesis;
-    run.nodes = cell.nodes;
-    run.duration_ms = cell.duration_ms;
-    run.target = cell.target;
-    run.seed = how_.seed * 1000 + number;
-    run.out = folder;
-    run.server = how_.server;
-    run.time_scale = how_.time_scale;
-    run.bound_ms = kSuiteBoundMs;
-    const auto start = std::chrono::steady_clock::now();
-    History history;
-    Judgement judgement;
-    const Status ran = run_and_judge(run, true, history, judgement);
-    if (!ran.is_ok()) return ran;
-    CellResult result = result_of(cell.name(), history, judgement);
-    result.took_ms =
-        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                       std::chrono::steady_clock::now() - start)
-                                       .count());
-    const Status written = write_result(folder, result);
-    if (!written.is_ok()) return written;
+    fs::remove_all(folder(i), error);
+    fs::create_directories(folder(i), error);
+    if (error) return end(i, failed(i, folder(i) + ": " + error.message()));
+    auto process = playground::spawn({arguments(i, slot), folder(i) + kHarnessLog, true, false});
+    if (!process.is_ok()) return end(i, failed(i, process.status().to_string()));
+    running_[slot] = {process.value(), i};
+  }
+
+  std::vector<std::string> arguments(std::size_t i, std::size_t slot) const {
+    const Cell& cell = cells_[i];
+    // Members that are down would lose their ports to another run otherwise.
+    const auto ports = playground::PortRange{}.part(slot, running_.size());
+    std::vector<std::string> words = {playground::self_path(), "run"};
+    const auto add = [&](const char* flag, std::string value) {
+      words.emplace_back(flag), words.push_back(std::move(value));
+    };
+    add("--workload", cell.workload);
+    add("--nemesis", cell.nemesis);
+    add("--nodes", std::to_string(cell.nodes));
+    add("--duration", std::to_string(cell.duration_ms) + "ms");
+    add("--target", cell.target);
+    add("--seed", std::to_string(how_.seed * 1000 + i));
+    add("--bound-ms", std::to_string(kSuiteBoundMs));
+    add("--time-scale", std::to_string(how_.time_scale));
+    add("--ports", std::to_string(ports.lowest) + "-" + std::to_string(ports.highest));
+    add("--out", folder(i));
+    if (!how_.server.empty()) add("--server", how_.server);
+    return words;
+  }
+
+  void wait_for_one() {
+    const pid_t pid = waitpid(-1, nullptr, 0);
+    for (Running& running : running_) {
+      if (!running.process || running.process.pid != pid) continue;
+      running.process = {};
+      auto result = read_result(folder(running.cell));
+      if (result.is_ok()) result.value().name = cells_[running.cell].name();
+      end(running.cell,
+          result.is_ok() ? result.value() : failed(running.cell, last_words(running.cell)));
+    }
+  }
+
+  /// A run that did not come to a result; none is kept, so that `--resume` tries it again.
+  CellResult failed(std::size_t i, const std::string& why) const {
+    CellResult result;
+    result.name = cells_[i].name();
+    result.verdict = name_of(Verdict::kUnknown);
+    result.why = "the run came to no end: " + why;
     return result;
+  }
+  std::string last_words(std::size_t i) const {
+    std::ifstream file(folder(i) + kHarnessLog);
+    std::string words = "it said nothing";
+    for (std::string line; std::getline(file, line);)
+      if (!line.empty()) words = line;
+    return words;
+  }
+
+  void end(std::size_t i, CellResult result) {
+    results_[i] = std::move(result);
+    say(*results_[i], ++done_, wanted_.size());
+    std::vector<CellResult> known;
+    for (const auto& one : results_)
+      if (one) known.push_back(*one);
+    const Status written = write_suite_index(out_, "Suite " + how_.name, known);
+    if (!written.is_ok()) std::fprintf(stderr, "%s\n", written.to_string().c_str());
   }
 
   static void say(const CellResult& result, std::size_t number, std::size_t of) {
@@ -170,7 +155,11 @@ class Suite {
 
   const SuiteArguments& how_;
   const std::string out_;
-  std::vector<CellResult> results_;
+  const std::vector<Cell> cells_;
+  const std::vector<std::size_t> wanted_;
+  std::vector<std::optional<CellResult>> results_;  // by cell
+  std::vector<Running> running_;
+  std::size_t done_ = 0;
 };
 
 Result<CellResult> judge_again(const std::string& folder) {
@@ -235,7 +224,21 @@ std::vector<Cell> cells_of(const std::string& suite) {
 }
 
 int run_suite(const SuiteArguments& arguments) {
-  return Suite(arguments).run();
+  std::vector<Cell> cells = cells_of(arguments.name);
+  std::vector<std::size_t> wanted;
+  std::size_t named = 0;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const auto& only = arguments.only;
+    const bool is_named = std::find(only.begin(), only.end(), cells[i].name()) != only.end();
+    named += is_named ? 1 : 0;
+    if (only.empty() || is_named) wanted.push_back(i);
+  }
+  if (named < arguments.only.size()) {
+    std::fprintf(stderr, "holdfast-jepsen: suite %s has no such cell; `list` names them\n",
+                 arguments.name.c_str());
+    return 2;
+  }
+  return Suite(arguments, std::move(cells), std::move(wanted)).run();
 }
 
 int run_report(const std::string& folder) {

@@ -94,6 +94,44 @@ TEST(JepsenHarness, KilledAtRandomMoments) {
   }
 }
 
+TEST(JepsenHarness, ASuiteThatIsKilledTakesItsRunsAlong) {
+  Scratch scratch;
+  client::ctl::Child suite;
+  ASSERT_TRUE(suite
+                  .start({jepsen_path(), "suite", "ci", "--jobs", "2", "--out", scratch.path(),
+                          "--time-scale", std::to_string(time_scale())},
+                         {})
+                  .is_ok());
+  // The suite, two runs, and members of both.
+  EXPECT_TRUE(wait_until(30'000 * time_scale(),
+                         [&] { return processes_of(scratch.path()).size() >= 1 + 2 + 6; }));
+  suite.signal(SIGKILL);
+  EXPECT_EQ(suite.wait(), 128 + SIGKILL);
+  EXPECT_TRUE(wait_until(5000, [&] { return processes_of(scratch.path()).empty(); }))
+      << processes_of(scratch.path()).front();
+}
+
+TEST(JepsenHarness, ARunThatComesToNoEndEndsNoSuiteAndIsTriedAgain) {
+  Scratch scratch;
+  const auto suite = [&](const char* server) {
+    return run({jepsen_path(), "suite", "ci", "--jobs", "2", "--resume", "--only",
+                "register-none-3", "--only", "register-kill-3", "--server", server, "--out",
+                scratch.path()});
+  };
+  for (const char* const server : {"/bin/false", "/nowhere/holdfastd"}) {
+    const Ended ended = suite(server);
+    EXPECT_EQ(ended.exit_code, 1) << ended.out << ended.err;
+    for (const char* const part :
+         {"register-none-3 ", "register-kill-3 ", "the run came to no end: holdfast-jepsen: ",
+          "the cluster did not come up", "0 of 2 cells valid"})
+      EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
+    EXPECT_FALSE(fs::exists(scratch.path() + "/register-none-3/result.json"));
+  }
+  const Ended other = run({jepsen_path(), "suite", "ci", "--only", "register-flood-3"});
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_NE(other.err.find("suite ci has no such cell"), std::string::npos) << other.err;
+}
+
 TEST(JepsenHarness, SaysWhatItDoesNotKnow) {
   const Ended workload = run({jepsen_path(), "run", "--workload", "none"});
   EXPECT_EQ(workload.exit_code, 2);
@@ -101,6 +139,12 @@ TEST(JepsenHarness, SaysWhatItDoesNotKnow) {
   const Ended nemesis = run({jepsen_path(), "run", "--nemesis", "kill+flood"});
   EXPECT_EQ(nemesis.exit_code, 2);
   EXPECT_NE(nemesis.err.find("there is no nemesis \"flood\""), std::string::npos) << nemesis.err;
+  for (const char* const ports :
+       {"12000", "12000-", "13000-12000", "80-90", "12000-70000", "1-2x"}) {
+    const Ended range = run({jepsen_path(), "run", "--ports", ports});
+    EXPECT_EQ(range.exit_code, 2) << ports;
+    EXPECT_NE(range.err.find("two numbers are wanted"), std::string::npos) << range.err;
+  }
   const Ended file = run({jepsen_path(), "check", "/nowhere/history.jsonl"});
   EXPECT_EQ(file.exit_code, 1);
   EXPECT_NE(file.err.find("/nowhere/history.jsonl cannot be read"), std::string::npos) << file.err;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/check.h"
 #include "base/random.h"
 
 namespace client::ctl::playground {
@@ -50,21 +51,30 @@ class Holder {
 
 }  // namespace
 
-base::Result<std::vector<std::uint16_t>> free_ports(std::size_t count, std::uint64_t seed) {
-  constexpr std::uint64_t kLowest = 12000, kHighest = 31999;
+PortRange PortRange::part(std::size_t i, std::size_t of) const {
+  CHECK(i < of);
+  const std::size_t size = (std::size_t{highest} - lowest + 1) / of;
+  const auto begin = static_cast<std::uint16_t>(lowest + i * size);
+  return {begin, static_cast<std::uint16_t>(begin + size - 1)};
+}
+
+base::Result<std::vector<std::uint16_t>> free_ports(std::size_t count, std::uint64_t seed,
+                                                    PortRange range) {
   constexpr int kTries = 2000;
   base::Random random(seed);
   std::vector<Holder> held;
   std::vector<std::uint16_t> ports;
   for (int i = 0; i < kTries && ports.size() < count; ++i) {
-    const auto port = static_cast<std::uint16_t>(random.between(kLowest, kHighest));
+    const auto port = static_cast<std::uint16_t>(random.between(range.lowest, range.highest));
     Holder holder(port);
     if (!holder.bound()) continue;
     held.push_back(std::move(holder));
     ports.push_back(port);
   }
   if (ports.size() < count)
-    return base::Status(base::Code::kUnavailable, "no free ports between 12000 and 31999");
+    return base::Status(base::Code::kUnavailable, "no free ports between " +
+                                                      std::to_string(range.lowest) + " and " +
+                                                      std::to_string(range.highest));
   return ports;
 }
 

@@ -119,6 +119,25 @@ TEST(Ports, AreFreeAndDistinctAndATakenOneIsNamed) {
   EXPECT_TRUE(twice.is_ok()) << "each is looked at on its own";
 }
 
+TEST(Ports, OfTwoPartsAreNeverTheSame) {
+  const PortRange whole{20000, 20099};
+  std::set<std::uint16_t> all;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const PortRange part = whole.part(i, 3);
+    EXPECT_EQ(part.highest - part.lowest, 32);
+    for (std::uint16_t port = part.lowest; port <= part.highest; ++port) {
+      EXPECT_TRUE(all.insert(port).second) << port;
+      EXPECT_TRUE(port >= whole.lowest && port <= whole.highest) << port;
+    }
+  }
+  const auto few = free_ports(3, 7, {20000, 20099});
+  ASSERT_TRUE(few.is_ok());
+  for (const std::uint16_t port : few.value()) EXPECT_TRUE(all.contains(port) || port == 20099);
+  const auto too_many = free_ports(3, 7, {20000, 20001});
+  ASSERT_FALSE(too_many.is_ok());
+  EXPECT_EQ(too_many.status().detail(), "no free ports between 20000 and 20001");
+}
+
 TEST(Process, OwnIdIsFoundAndAnotherStartTimeIsSomebodyElse) {
   const auto self = find_process(getpid());
   ASSERT_TRUE(self.has_value());
