@@ -208,12 +208,12 @@ std::vector<Cell> cells_of(const std::string& suite) {
       "pause",
       "isolate+halves",
       "ring+bridge+chained",
-      "one-way-out+one-way-in",
-      "delay+loss+reset+slow-link+corrupt-link",
+      "one-way-out+one-way-in+client-cut",
+      "delay+loss+reset+slow-link+corrupt-link+client-reset+client-loss",
       "hang-disk+slow-disk+stall-apply+fail-disk+full-disk",
       "power-loss+torn-write+power-loss-all",
       "bit-flip+truncate+old-copy+wipe",
-      "clock-ahead+clock-behind+clock-drift+starve+block-logs",
+      "clock-ahead+clock-behind+clock-drift+clock-jump+starve+block-logs",
       "transfer+membership+compact+lag",
       "kill-all+kill+isolate+hang-disk+pause"};
   for (const char* const workload :

@@ -1,5 +1,5 @@
-// Faults that are injected into the links to other members, each direction on its own. Set by any
-// thread; felt by the sockets of the loop thread.
+// Faults that are injected into the links to other members and to clients, each direction on its
+// own. Set by any thread; felt by the sockets of the loop thread and the door thread.
 #pragma once
 
 #include <atomic>
@@ -26,6 +26,8 @@ enum class LinkFault : std::uint8_t {
   kCorrupt,    // one bit of what is written together flips
 };
 inline constexpr std::size_t kLinkFaults = 7;
+/// In place of another member: whoever calls this one as a client does.
+inline constexpr base::MemberId kClients(~std::uint64_t{0});
 /// Out: from this member to the other.
 enum class Direction : std::uint8_t { kOut, kIn };
 

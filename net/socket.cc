@@ -228,6 +228,11 @@ void Socket::shutdown_send() {
 
 // ---- Faults ----
 
+void Socket::meet(std::shared_ptr<SocketFaults> faults) {
+  faults_ = std::move(faults);
+  if (!write_buffer_.empty()) faults_->pacer.written(write_buffer_.size(), now_us(), {});
+}
+
 void Socket::after(std::uint64_t wait_us, std::function<void()> work) {
   auto timer = std::make_shared<asio::steady_timer>(socket_.get_executor());
   timer->expires_after(std::chrono::microseconds(wait_us));

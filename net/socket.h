@@ -64,8 +64,9 @@ class Socket : public std::enable_shared_from_this<Socket> {
   }
   /// How often bytes were given to the kernel.
   std::uint64_t flushes() const { return flushes_; }
-  /// From now on bytes meet these faults, both ways. Before anything was written or read.
-  void meet(std::shared_ptr<SocketFaults> faults) { faults_ = std::move(faults); }
+  /// From now on bytes meet these faults, both ways; those that wait already leave as if there were
+  /// none.
+  void meet(std::shared_ptr<SocketFaults> faults);
   /// Kept until the socket is gone: for counting connections.
   void attach(std::shared_ptr<void> token) { token_ = std::move(token); }
 

@@ -1,4 +1,4 @@
-// The faults of one socket: those of the link to whoever is at its other end. Loop thread.
+// The faults of one socket: those of the link to whoever is at its other end. Its loop's thread.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,8 @@ struct ClientDoor::Submission {
 /// let it go after the door: what was under way is cancelled in a later turn of the loop.
 class ClientDoor::Connection final : public schema::Holdfast::Server {
  public:
-  explicit Connection(std::shared_ptr<ClientDoor*> door) : door_of_(std::move(door)) {
+  Connection(std::shared_ptr<ClientDoor*> door, std::function<void()> on_first_call)
+      : door_of_(std::move(door)), on_first_call_(std::move(on_first_call)) {
     ++(*door_of_)->counters_.connections;
   }
   ~Connection() noexcept {
@@ -39,6 +40,7 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
   }
 
   kj::Promise<void> submit(SubmitContext context) override {
+    called();
     return door().submit(context, in_flight_);
   }
   kj::Promise<void> status(StatusContext context) override {
@@ -67,10 +69,17 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
     return kj::READY_NOW;
   }
   kj::Promise<void> snapshot(SnapshotContext context) override {
+    called();
     return door().exports_.open(context);
   }
-  kj::Promise<void> leases(LeasesContext context) override { return door().leases_.ask(context); }
-  kj::Promise<void> watch(WatchContext context) override { return door().watches_.open(context); }
+  kj::Promise<void> leases(LeasesContext context) override {
+    called();
+    return door().leases_.ask(context);
+  }
+  kj::Promise<void> watch(WatchContext context) override {
+    called();
+    return door().watches_.open(context);
+  }
   kj::Promise<void> events(EventsContext context) override {
     return door().watches_.events(context);
   }
@@ -80,7 +89,12 @@ class ClientDoor::Connection final : public schema::Holdfast::Server {
     KJ_REQUIRE(*door_of_ != nullptr, "the door is closed");
     return **door_of_;
   }
+  /// By a client, not by an operator who looks, or clears faults.
+  void called() {
+    if (on_first_call_) std::exchange(on_first_call_, nullptr)();
+  }
   const std::shared_ptr<ClientDoor*> door_of_;
+  std::function<void()> on_first_call_;
   std::shared_ptr<std::size_t> in_flight_ = std::make_shared<std::size_t>(0);
 };
 
@@ -100,8 +114,8 @@ ClientDoor::~ClientDoor() {
   *self_ = nullptr;
 }
 
-schema::Holdfast::Client ClientDoor::connect() {
-  return kj::heap<Connection>(self_);
+schema::Holdfast::Client ClientDoor::connect(std::function<void()> on_first_call) {
+  return kj::heap<Connection>(self_, std::move(on_first_call));
 }
 
 kj::Promise<void> ClientDoor::submit(Context context, std::shared_ptr<std::size_t> in_flight) {

@@ -52,7 +52,9 @@ class ClientDoor {
   ~ClientDoor();
 
   /// The bootstrap capability of a new connection. It may outlive the door, and is of no use then.
-  schema::Holdfast::Client connect();
+  /// `on_first_call`: when it turns out to be a client's; never for one that only asks for the
+  /// member's status, health or faults.
+  schema::Holdfast::Client connect(std::function<void()> on_first_call);
   void answer(std::vector<ClientAnswer> answers);
   void answer(SnapshotExportDone done) { exports_.done(std::move(done)); }
   void answer(PulledChanges pulled) { watches_.pulled(std::move(pulled)); }

@@ -5,6 +5,7 @@
 
 #include "net/connection.h"
 #include "net/loop.h"
+#include "net/socket.h"
 #include "server/clock.h"
 #include "server/http_door.h"
 
@@ -37,12 +38,13 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
     const net::Address http_address{view_.config->listen_http.host, http_listener_->port()};
     client_ = std::make_unique<ClientDoor>(options_.client, view_, http_address.to_string(), ports_,
                                            counters_);
-    auto clients = net::Listener::listen(
-        loop_, view_.config->listen_client, options_.max_client_connections,
-        [this](std::shared_ptr<net::Socket> socket) {
-          connections_.add(
-              net::serve_rpc(loop_, std::move(socket), client_->connect(), options_.connection));
-        });
+    auto clients =
+        net::Listener::listen(loop_, view_.config->listen_client, options_.max_client_connections,
+                              [this](std::shared_ptr<net::Socket> socket) {
+                                auto client = client_->connect(meet_faults(socket));
+                                connections_.add(net::serve_rpc(
+                                    loop_, std::move(socket), kj::mv(client), options_.connection));
+                              });
     if (!clients) return clients.status();
     client_listener_ = std::move(clients).value();
     probe_ = std::make_unique<Probe>(
@@ -74,6 +76,15 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
     const bool everywhere = host == "0.0.0.0" || host == "::" || host == "[::]";
     return {everywhere ? "127.0.0.1" : host, client_listener_->port()};
   }
+  /// Of a client's connection. Whoever sets and clears faults meets none.
+  std::function<void()> meet_faults(const std::shared_ptr<net::Socket>& socket) {
+    if (!view_.config->allow_faults) return {};
+    return [this, weak = std::weak_ptr(socket), seed = ++connections_met_] {
+      const auto met = weak.lock();
+      if (met == nullptr) return;
+      met->meet(std::make_shared<net::SocketFaults>(view_.faults->links(), net::kClients, seed));
+    };
+  }
   void turn() {
     const std::uint64_t now = boot_ms();
     stamp_.at_ms.store(now, std::memory_order_relaxed);
@@ -88,6 +99,7 @@ class DoorThread::Turn : private kj::TaskSet::ErrorHandler {
   Stamp& stamp_;
   const DoorPorts ports_;
   DoorCounters counters_;
+  std::uint64_t connections_met_ = 0;
   std::unique_ptr<ClientDoor> client_;
   HttpDoor http_;
   kj::TaskSet connections_;

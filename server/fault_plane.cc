@@ -181,7 +181,8 @@ Status FaultPlane::understand(const Kind& kind, const FaultParameter& parameter,
   }
   if (kind.switched == nullptr && key == "peer") {
     for (const auto& peer : peers) {
-      if (text == "all" || text == peer.first) wish.peers.push_back(peer);
+      const bool is_member = peer.second != net::kClients;
+      if ((text == "all" && is_member) || text == peer.first) wish.peers.push_back(peer);
     }
     if (!wish.peers.empty()) return Status::ok();
     std::string all;

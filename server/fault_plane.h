@@ -21,7 +21,7 @@ namespace server {
 /// As somebody wrote it: "delay" and "100ms".
 using FaultParameter = std::pair<std::string, std::string>;
 
-/// The other members, by name.
+/// The other members and net::kClients, by name.
 using FaultPeers = std::vector<std::pair<std::string, base::MemberId>>;
 
 /// One fault as it is now; of a fault of links one for each link that it is on.
@@ -42,8 +42,9 @@ class FaultPlane {
   FaultPlane& operator=(const FaultPlane&) = delete;
 
   /// On from now on, for `for_ms` (FaultSwitch::kForever: until it is cleared). A strength that is
-  /// not given has its default; a link needs peer=NAME or peer=all, and is meant in both directions
-  /// unless direction=out or in. Errors: kInvalidArgument, naming what is wrong and what would do.
+  /// not given has its default; a link needs peer=NAME, peer=all (members) or peer=clients, and is
+  /// meant in both directions unless direction=out or in. Errors: kInvalidArgument, naming what is
+  /// wrong and what would do.
   base::Status set(std::string_view name, const std::vector<FaultParameter>& parameters,
                    std::uint64_t for_ms, const FaultPeers& peers);
   /// Empty: every fault. Errors: kInvalidArgument (no such fault).

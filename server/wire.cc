@@ -167,6 +167,7 @@ FaultPeers fault_peers(const NodeView& view) {
   for (const raft::PeerStatus& peer : view.board->read()->replica.core.peers) {
     peers.emplace_back(known_member(view, peer.id).name, peer.id);
   }
+  peers.emplace_back("clients", net::kClients);
   return peers;
 }
 

@@ -18,6 +18,7 @@ struct Switch {
 
 // plane.cc: by the members' own fault planes. Proof: how many real calls they caught there.
 std::unique_ptr<Fault> make_switches(std::vector<Switch> switches);
+std::unique_ptr<Fault> make_clock_jumps();
 /// Links cut as a shape: isolate, halves, ring, bridge, one-way-out, one-way-in, chained.
 std::unique_ptr<Fault> make_cut(const std::string& shape);
 

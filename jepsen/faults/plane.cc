@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "jepsen/faults/caught.h"
 #include "jepsen/faults/faults.h"
 
 namespace jepsen {
@@ -38,6 +39,7 @@ class Switches : public Fault {
                                          all.status().detail() +
                                          (undone.is_ok() ? "" : "; and not undone")};
       }
+      caught_.begin(scene.cluster.name(set.member), all.value());
       members_.push_back(set.member);
     }
     return Status::ok();
@@ -51,11 +53,8 @@ class Switches : public Fault {
     for (const std::size_t i : each) {
       const auto all = scene.cluster.fault(i, {});
       if (!all.is_ok()) continue;
-      for (const client::Fault& fault : all.value())
-        if (fault.on && fault.hits > 0)
-          proofs.push_back(scene.cluster.name(i) + ": " + fault.name +
-                           (fault.parameter.empty() ? "" : ", " + fault.parameter + ",") +
-                           " caught " + std::to_string(fault.hits) + " real calls");
+      for (std::string& line : caught_.proofs(scene.cluster.name(i), all.value()))
+        proofs.push_back(std::move(line));
     }
     return proofs;
   }
@@ -83,6 +82,62 @@ class Switches : public Fault {
  private:
   const std::vector<Switch> switches_;
   std::vector<std::size_t> members_;
+  Caught caught_;
+};
+
+/// The wall clock of each jumps to and fro, by the hour, five times a second.
+class ClockJumps final : public Fault {
+ public:
+  Status begin(Scene& scene, const std::vector<std::size_t>& victims,
+               std::uint64_t for_ms) override {
+    constexpr std::uint64_t kBetweenMs = 200;
+    victims_ = victims;
+    const std::uint64_t end_ms = scene.cluster.now_ms() + for_ms * 8 / 10;
+    while (scene.cluster.now_ms() < end_ms) {
+      for (const char* const clock : {"clock-ahead", "clock-behind"}) {
+        for (const std::size_t i : victims)
+          if (const Status status = jump(scene, i, clock); !status.is_ok()) return status;
+        scene.cluster.sleep_ms(kBetweenMs);
+        for (const std::size_t i : victims) land(scene, i);
+      }
+    }
+    return Status::ok();
+  }
+  std::vector<std::string> prove(Scene& scene) override {
+    std::vector<std::string> proofs;
+    for (const auto& [i, jumps] : jumps_)
+      proofs.push_back(scene.cluster.name(i) + ": " + std::to_string(jumps) +
+                       " jumps by an hour each were seen by those who asked for the time");
+    return proofs;
+  }
+  Status end(Scene& scene) override {
+    for (const std::size_t i : victims_) land(scene, i);
+    return Status::ok();
+  }
+
+ private:
+  Status jump(Scene& scene, std::size_t i, const char* clock) {
+    FaultChange change;
+    change.kind = FaultChange::Kind::kSet;
+    change.name = clock;
+    change.parameters = {{"by", "1h"}};
+    change.for_ms = kGraceMs;
+    const auto all = scene.cluster.fault(i, change);
+    if (!all.is_ok()) return all.status();
+    caught_[i] = Caught();
+    caught_[i].begin(scene.cluster.name(i), all.value());
+    return Status::ok();
+  }
+  void land(Scene& scene, std::size_t i) {
+    const auto all = scene.cluster.fault(i, {});
+    if (all.is_ok() && !caught_[i].proofs(scene.cluster.name(i), all.value()).empty()) ++jumps_[i];
+    FaultChange clear;
+    clear.kind = FaultChange::Kind::kClear;
+    (void)scene.cluster.fault(i, clear);
+  }
+  std::vector<std::size_t> victims_;
+  std::map<std::size_t, Caught> caught_;
+  std::map<std::size_t, std::uint64_t> jumps_;
 };
 
 /// Cuts links; the proof is also that both ends have not heard each other since.
@@ -160,6 +215,9 @@ class Cut final : public Switches {
 
 std::unique_ptr<Fault> make_switches(std::vector<Switch> switches) {
   return std::make_unique<Switches>(std::move(switches));
+}
+std::unique_ptr<Fault> make_clock_jumps() {
+  return std::make_unique<ClockJumps>();
 }
 std::unique_ptr<Fault> make_cut(const std::string& shape) {
   return std::make_unique<Cut>(shape);

@@ -29,7 +29,8 @@ class FaultPlaneTest : public ::testing::Test {
     return name.ends_with("-link") || name == "drop-large";
   }
 
-  const FaultPeers peers_ = {{"n2", base::MemberId(2)}, {"n3", base::MemberId(3)}};
+  const FaultPeers peers_ = {
+      {"n2", base::MemberId(2)}, {"n3", base::MemberId(3)}, {"clients", net::kClients}};
   FaultPlane plane_;
 };
 
@@ -95,7 +96,7 @@ TEST_F(FaultPlaneTest, WhatIsNotThereIsNamed) {
   EXPECT_NE(detail("hang-log-sync", {{"peer", "n2"}}).find("'peer'"), std::string::npos);
   EXPECT_NE(detail("slow-log-sync", {{"lag", "1s"}}).find("it has delay"), std::string::npos);
   EXPECT_NE(detail("cut-link", {}).find("peer=NAME"), std::string::npos);
-  EXPECT_NE(detail("cut-link", {{"peer", "n9"}}).find("all n2 n3"), std::string::npos);
+  EXPECT_NE(detail("cut-link", {{"peer", "n9"}}).find("all n2 n3 clients"), std::string::npos);
   EXPECT_NE(detail("cut-link", {{"peer", "n2"}, {"direction", "up"}}).find("out, in or both"),
             std::string::npos);
   for (const FaultState& each : plane_.list(peers_)) EXPECT_FALSE(each.on) << each.name;

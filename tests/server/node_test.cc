@@ -164,6 +164,45 @@ TEST(Node, AFaultEndsByItself) {
   }));
 }
 
+TEST(Node, FaultsOfClientsMeetCallsAndLeaveOperatorsAlone) {
+  OneNode one;
+  const std::uint64_t session = one.session();
+  const std::vector<FaultParameter> clients = {{"peer", "clients"}};
+  Caller operator_(one.loop, one.node->client_port());
+  const auto passes = [&](std::uint32_t ms) {
+    one.loop.wait(one.loop.timer().afterDelay(ms * kj::MILLISECONDS), ms + 1000);
+  };
+  const auto caught = [&] {
+    return operator_.status_is([](schema::MemberStatus::Reader status) {
+      return hits(status, "cut-link") > 0 || hits(status, "reset-link") > 0;
+    });
+  };
+
+  ASSERT_EQ(operator_.fault("cut-link", true, 0, clients), Code::kOk);
+  const auto cut = one.caller->send(Caller::put_call(session, 1, "k", "v"));
+  passes(300);
+  EXPECT_FALSE(cut->answered || cut->broken) << "nobody is told";
+  Caller late(one.loop, one.node->client_port());
+  const auto fresh = late.send(Caller::get_call("k", true));
+  passes(300);
+  EXPECT_FALSE(fresh->answered || fresh->broken) << "nor a connection that is made meanwhile";
+  EXPECT_TRUE(caught());
+  ASSERT_EQ(operator_.fault("cut-link", false), Code::kOk);
+  passes(500);
+  EXPECT_TRUE(cut->answered && cut->answer.code == Code::kOk) << "what was held comes";
+  EXPECT_TRUE(fresh->answered);
+
+  ASSERT_EQ(operator_.fault("reset-link", true, 0, clients), Code::kOk);
+  const auto reset = one.caller->send(Caller::put_call(session, 2, "k", "w"));
+  passes(300);
+  EXPECT_TRUE(reset->broken);
+  ASSERT_EQ(operator_.fault("reset-link", false), Code::kOk);
+  Caller again(one.loop, one.node->client_port());
+  EXPECT_EQ(again.put(session, 2, "k", "w").code, Code::kOk)
+      << "once, whether it had arrived or not";
+  EXPECT_EQ(again.get("k").values, std::vector<std::string>{"w"});
+}
+
 TEST(Node, FaultsNeedTheirFlagAndAName) {
   OneNode one;
   EXPECT_EQ(one.caller->fault("no-such-fault", true), Code::kInvalidArgument);

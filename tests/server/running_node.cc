@@ -184,12 +184,33 @@ bool Caller::wait_for_status(const Condition& condition) {
   return false;
 }
 
-base::Code Caller::fault(const std::string& name, bool on, std::uint64_t for_ms) {
+std::shared_ptr<Caller::Sent> Caller::send(const Fill& call) {
+  auto sent = std::make_shared<Sent>();
+  auto request = client_->bootstrap().castAs<schema::Holdfast>().submitRequest();
+  call(request.initCalls(1)[0]);
+  sent->task = request.send()
+                   .then(
+                       [raw = sent.get()](auto response) {
+                         raw->answered = true;
+                         raw->answer = to_answer(response.getOutcomes()[0]);
+                       },
+                       [raw = sent.get()](kj::Exception&&) { raw->broken = true; })
+                   .eagerlyEvaluate(nullptr);
+  return sent;
+}
+
+base::Code Caller::fault(const std::string& name, bool on, std::uint64_t for_ms,
+                         const std::vector<FaultParameter>& parameters) {
   base::Code code = base::Code::kInternal;
   auto request = client_->bootstrap().castAs<schema::Holdfast>().faultRequest();
   request.setName(name);
   request.setOn(on);
   request.setForMs(for_ms);
+  auto list = request.initParameters(static_cast<unsigned>(parameters.size()));
+  for (unsigned i = 0; i < list.size(); ++i) {
+    list[i].setName(parameters[i].first);
+    list[i].setValue(parameters[i].second);
+  }
   EXPECT_TRUE(loop_.wait(request.send().then([&](auto response) {
     code = static_cast<base::Code>(response.getCode());
   }),

@@ -79,7 +79,15 @@ class Caller {
   bool status_is(const Condition& condition);
   /// Asks until the condition holds, at most 15 s.
   bool wait_for_status(const Condition& condition);
-  base::Code fault(const std::string& name, bool on, std::uint64_t for_ms = 0);
+  base::Code fault(const std::string& name, bool on, std::uint64_t for_ms = 0,
+                   const std::vector<FaultParameter>& parameters = {});
+  /// A call that nobody waits for. It ends with its connection.
+  struct Sent {
+    bool answered = false, broken = false;
+    Answer answer;
+    kj::Promise<void> task = nullptr;
+  };
+  std::shared_ptr<Sent> send(const Fill& call);
 
   static Fill put_call(std::uint64_t session, std::uint64_t sequence, const std::string& key,
                        const std::string& value);
