@@ -227,7 +227,7 @@ std::string Cluster::missing(const Statuses& statuses, bool caught_up) {
     const client::MemberStatus& one = *statuses[i];
     if (one.leader != statuses[*leader]->header.member)
       return name(i) + " does not follow " + name(*leader);
-    if (i == *leader && !one.ready) return name(i) + " leads and is not ready";
+    if (i == *leader && !one.ready) return name(i) + " leads and is not ready: " + one.reason;
     if (caught_up && one.header.applied != statuses[*leader]->header.applied)
       return name(i) + " has applied " + std::to_string(one.header.applied.value) + " of " +
              std::to_string(statuses[*leader]->header.applied.value);

@@ -126,19 +126,16 @@ void Core::Impl::on(const Receive& receive_input) {
 }
 
 void Core::Impl::on(const LinkUp& link) {
-  const auto found = peers_.find(link.peer);
-  if (failed_ || found == peers_.end()) return;
-  found->second.link_up = true;
+  links_up_.insert(link.peer);
   Leader* lead = leader();
-  if (lead == nullptr) return;
+  if (failed_ || lead == nullptr || !peers_.contains(link.peer)) return;
   lead->progress.at(link.peer).relink();
   replicate(link.peer);
 }
 
 void Core::Impl::on(const LinkDown& link) {
-  const auto found = peers_.find(link.peer);
-  if (failed_ || found == peers_.end()) return;
-  found->second.link_up = false;
+  links_up_.erase(link.peer);
+  if (failed_ || !peers_.contains(link.peer)) return;
   if (Leader* lead = leader()) {
     lead->progress.at(link.peer).relink();
   } else if (follower() != nullptr && follower()->leader == link.peer) {

@@ -67,7 +67,8 @@ struct Tick {
 struct Receive {
   Message message;
 };
-/// The liveness connection to a peer stands, or was lost (reset or closed, not silent).
+/// The liveness connection to a peer stands, or was lost (reset or closed, not silent). Also of one
+/// that is no member yet, or no more.
 struct LinkUp {
   MemberId peer;
 };

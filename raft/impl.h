@@ -335,6 +335,7 @@ class Core::Impl {
   HardState hard_state_;       // as decided; changed by set_hard_state only
   std::vector<SetConfiguration> configurations_;
   std::map<MemberId, Peer> peers_;      // every member but self
+  std::set<MemberId> links_up_;         // also to those that are no members yet, or no more
   std::map<MemberId, Peer> strangers_;  // who was heard from and is no member, as far as is known
   std::variant<Follower, PreCandidate, Candidate, Leader> role_;
 

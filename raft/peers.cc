@@ -50,10 +50,8 @@ Verdict judge(const Peer& peer, const Message& message) {
 
 void remember(Peer& peer, const Message& message) {
   if (message.opening != peer.opening) {
-    const bool link_up = peer.link_up;
     const Ordinal before = std::max(peer.durable_before, peer.durable);
     peer = Peer();
-    peer.link_up = link_up;
     peer.durable_before = before;
     peer.opening = message.opening;
   }

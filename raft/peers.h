@@ -10,7 +10,6 @@ namespace raft {
 
 /// One peer. Outlives roles: what was heard as a follower counts for a leader.
 struct Peer {
-  bool link_up = false;
   bool heard = false;              // anything at all, from `opening`
   std::uint32_t silent_ticks = 0;  // since then
   Incarnation incarnation;         // of the newest opening

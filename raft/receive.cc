@@ -25,9 +25,7 @@ Peer* Core::Impl::admit(const Message& message) {
   Peer& peer = *found;
   if (peer.heard && peer.incarnation != message.incarnation) {
     // Not bound yet, so it may still begin anew; or another one replaces it.
-    const bool link_up = peer.link_up;
     peer = Peer();
-    peer.link_up = link_up;
     forget_opening(message.from);
   }
   const Verdict verdict = judge(peer, message);

@@ -96,6 +96,16 @@ TEST_F(Membership, ThreeGrowToFiveAndShrinkBackUnderLoad) {
   EXPECT_EQ(writers_->unknown(), 0u);
 }
 
+/// It has not been started again since it joined.
+TEST_F(Membership, WhoJoinedLeadsAsWellAsAnybody) {
+  const std::size_t joined = nodes_.join();
+  ASSERT_NO_FATAL_FAILURE(add(joined));
+  ASSERT_EQ(nodes_.holdfast({"move-leader", nodes_.name(joined)}).exit_code, 0);
+  EXPECT_TRUE(wait_until(10000 * time_scale(), [&] { return is_whole(joined); }))
+      << http_get(nodes_.http_port(joined), "/readyz").body;
+  ASSERT_TRUE(writing_goes_on());
+}
+
 TEST_F(Membership, TheLeaderIsWhoItIsAskedToBe) {
   for (std::size_t i = 0; i < 3; ++i) {
     const Ended moved = nodes_.holdfast({"move-leader", nodes_.name(i)});

@@ -66,13 +66,11 @@ TEST(Peers, ALowerEpochIsRefused) {
 TEST(Peers, ANewOpeningKeepsTheOrdinalsAndNothingElse) {
   Peer peer = known();
   peer.progress.durable = Index(7);
-  peer.link_up = true;
   Message message = from({6, 60}, {5, 20}, {5, 20});
   message.body = RequestVoteReply();
   remember(peer, message);
   EXPECT_EQ(peer.durable_before, (Ordinal{5, 20}));
   EXPECT_EQ(peer.progress, ProgressReport());
-  EXPECT_TRUE(peer.link_up);
   EXPECT_EQ(judge(peer, from({7, 70}, {5, 19}, {5, 19})), Verdict::kRolledBack);
 }
 
