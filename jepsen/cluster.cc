@@ -194,6 +194,7 @@ base::Result<T> wait_for(net::Loop& loop, kj::Promise<base::Result<T>> promise,
 }
 
 constexpr std::uint32_t kAskMs = 1500;
+constexpr std::uint64_t kBehindMost = 300;  // entries: about a second
 
 }  // namespace
 
@@ -215,6 +216,30 @@ std::uint64_t Cluster::now_ms() const {
   return client::boot_clock_ms();
 }
 
+/// Two that are not whole, of three, are more than the promises cover: who does not vote yet
+/// counts.
+std::string Cluster::unsettled() {
+  client::Options options;
+  options.endpoints = endpoints();
+  options.timeout_ms = kAskMs * options_.time_scale;
+  options.silence_ms *= options_.time_scale;
+  const auto client = client::Client::make(loop_, options).value();
+  auto outcome = std::make_shared<client::Outcome>();
+  outcome->status = {Code::kTimeout, "no answer"};
+  (void)loop_.wait(
+      client->members().then([outcome](client::Outcome&& told) { *outcome = std::move(told); }),
+      2 * options.timeout_ms);
+  if (!outcome->status.is_ok()) return "members: " + outcome->status.detail();
+  std::size_t voters = 0;
+  for (const client::Member& member : outcome->members) {
+    if (member.outgoing) return "the membership is changing";
+    if (!member.voter) return member.name + " does not vote yet";
+    ++voters;
+  }
+  if (voters == size()) return "";
+  return std::to_string(voters) + " of " + std::to_string(size()) + " are members";
+}
+
 std::string Cluster::missing(const Statuses& statuses, bool caught_up) {
   const auto leader = leader_of(statuses);
   for (std::size_t i = 0; i < size(); ++i) {
@@ -228,6 +253,10 @@ std::string Cluster::missing(const Statuses& statuses, bool caught_up) {
     if (one.leader != statuses[*leader]->header.member)
       return name(i) + " does not follow " + name(*leader);
     if (i == *leader && !one.ready) return name(i) + " leads and is not ready: " + one.reason;
+    if (one.header.applied.value + kBehindMost < statuses[*leader]->commit.value)
+      return name(i) + " is " +
+             std::to_string(statuses[*leader]->commit.value - one.header.applied.value) +
+             " entries behind";
     if (caught_up && one.header.applied != statuses[*leader]->header.applied)
       return name(i) + " has applied " + std::to_string(one.header.applied.value) + " of " +
              std::to_string(statuses[*leader]->header.applied.value);
@@ -239,7 +268,8 @@ Status Cluster::wait_until_well(std::uint64_t timeout_ms, bool caught_up) {
   constexpr std::uint64_t kBetweenMs = 100;
   const std::uint64_t end_ms = now_ms() + timeout_ms * options_.time_scale;
   for (;;) {
-    const std::string why = missing(statuses(), caught_up);
+    std::string why = missing(statuses(), caught_up);
+    if (why.empty()) why = unsettled();
     if (why.empty()) return Status::ok();
     // Nobody starts one that has ended but who calls this.
     bool all_run = true;

@@ -89,6 +89,7 @@ class Cluster {
   };
   std::vector<std::string> arguments(std::size_t i) const;
   void reaped(std::size_t i, int status);
+  std::string unsettled();
   std::string missing(const Statuses& statuses, bool caught_up);
 
   net::Loop& loop_;

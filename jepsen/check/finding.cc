@@ -48,7 +48,9 @@ std::string describe(const History& history, const Micro& micro, bool ended) {
     case Kind::kMembers:
       return "read all = " + elements(history, micro);
     case Kind::kVersions:
-      return "read all versions of" + key + " = " + elements(history, micro);
+      return "read all versions of" + key +
+             (micro.value > 0 ? " after the first " + std::to_string(micro.value) : "") + " = " +
+             elements(history, micro);
     case Kind::kAcquire:
       return "acquired the lock";
     case Kind::kRelease:

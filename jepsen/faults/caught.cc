@@ -1,27 +1,35 @@
 #include "jepsen/faults/caught.h"
 
+#include <sstream>
+
 namespace jepsen {
 namespace {
 
-std::string text_of(const std::string& member, const client::Fault& fault) {
-  return member + ": " + fault.name + (fault.parameter.empty() ? "" : ", " + fault.parameter + ",");
+/// Its strength changes from one time to the next.
+std::string key_of(const std::string& member, const client::Fault& fault) {
+  std::string key = member + " " + fault.name;
+  std::istringstream words(fault.parameter);
+  for (std::string word; words >> word;)
+    if (word.starts_with("peer=") || word.starts_with("direction=")) key += " " + word;
+  return key;
 }
 
 }  // namespace
 
 void Caught::begin(const std::string& member, const std::vector<client::Fault>& faults) {
-  for (const client::Fault& fault : faults)
-    if (fault.on) before_.emplace(text_of(member, fault), fault.hits);
+  for (const client::Fault& fault : faults) before_[key_of(member, fault)] = fault.hits;
 }
 
 std::vector<std::string> Caught::proofs(const std::string& member,
                                         const std::vector<client::Fault>& faults) const {
   std::vector<std::string> lines;
   for (const client::Fault& fault : faults) {
-    const auto before = before_.find(text_of(member, fault));
-    if (!fault.on || before == before_.end() || fault.hits <= before->second) continue;
-    lines.push_back(before->first + " caught " + std::to_string(fault.hits - before->second) +
-                    " real calls");
+    const auto known = before_.find(key_of(member, fault));
+    const std::uint64_t before = known == before_.end() ? 0 : known->second;
+    if (!fault.on || fault.hits <= before) continue;
+    lines.push_back(member + ": " + fault.name +
+                    (fault.parameter.empty() ? "" : ", " + fault.parameter + ",") + " caught " +
+                    std::to_string(fault.hits - before) + " real calls");
   }
   return lines;
 }

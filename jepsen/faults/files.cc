@@ -16,6 +16,7 @@ using base::Code;
 using base::Status;
 
 constexpr std::uint64_t kWholeMs = 30'000;
+constexpr std::uint64_t kFoundMs = 5000;
 
 std::string read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -56,16 +57,13 @@ class Damage : public Fault {
     if (status.is_ok()) status = started;
     return status.is_ok() ? repair(scene) : status;
   }
-  /// What the member, or the others, say of it since.
+  /// What the member says of it since; it may take a while to find it out.
   std::vector<std::string> prove(Scene& scene) override {
-    std::vector<std::string> proofs;
-    std::istringstream lines(read(scene.cluster.log_path(victim_)).substr(log_at_));
-    for (std::string line; std::getline(lines, line) && proofs.size() < 2;) {
-      for (const char* const word : {"quarantine", "rolled back", "lost synced", "damaged"}) {
-        if (line.find(word) == std::string::npos) continue;
-        proofs.push_back(scene.cluster.name(victim_) + " says: " + line.substr(0, 200));
-        break;
-      }
+    const std::uint64_t end_ms = scene.cluster.now_ms() + kFoundMs * scene.cluster.time_scale();
+    std::vector<std::string> proofs = words_of_damage(scene);
+    while (proofs.empty() && scene.cluster.now_ms() < end_ms) {
+      scene.cluster.sleep_ms(100);
+      proofs = words_of_damage(scene);
     }
     return proofs;
   }
@@ -82,6 +80,18 @@ class Damage : public Fault {
   std::size_t victim_ = 0;
 
  private:
+  std::vector<std::string> words_of_damage(Scene& scene) const {
+    std::vector<std::string> proofs;
+    std::istringstream lines(read(scene.cluster.log_path(victim_)).substr(log_at_));
+    for (std::string line; std::getline(lines, line) && proofs.size() < 2;) {
+      for (const char* const word : {"quarantine", "rolled back", "lost synced", "damaged"}) {
+        if (line.find(word) == std::string::npos) continue;
+        proofs.push_back(scene.cluster.name(victim_) + " says: " + line.substr(0, 200));
+        break;
+      }
+    }
+    return proofs;
+  }
   std::size_t log_at_ = 0;
 };
 

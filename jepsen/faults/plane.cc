@@ -26,7 +26,12 @@ class Switches : public Fault {
 
   Status begin(Scene& scene, const std::vector<std::size_t>& victims,
                std::uint64_t for_ms) override {
-    for (const Set& set : plan(scene, victims)) {
+    const std::vector<Set> sets = plan(scene, victims);
+    for (const Set& set : sets) {
+      const auto before = scene.cluster.fault(set.member, {});
+      if (before.is_ok()) caught_.begin(scene.cluster.name(set.member), before.value());
+    }
+    for (const Set& set : sets) {
       FaultChange change;
       change.kind = FaultChange::Kind::kSet;
       change.name = set.one.name;
@@ -39,7 +44,6 @@ class Switches : public Fault {
                                          all.status().detail() +
                                          (undone.is_ok() ? "" : "; and not undone")};
       }
-      caught_.begin(scene.cluster.name(set.member), all.value());
       members_.push_back(set.member);
     }
     return Status::ok();
@@ -122,21 +126,19 @@ class ClockJumps final : public Fault {
     change.name = clock;
     change.parameters = {{"by", "1h"}};
     change.for_ms = kGraceMs;
-    const auto all = scene.cluster.fault(i, change);
-    if (!all.is_ok()) return all.status();
-    caught_[i] = Caught();
-    caught_[i].begin(scene.cluster.name(i), all.value());
-    return Status::ok();
+    const auto before = scene.cluster.fault(i, {});
+    if (before.is_ok()) caught_.begin(scene.cluster.name(i), before.value());
+    return scene.cluster.fault(i, change).status();
   }
   void land(Scene& scene, std::size_t i) {
     const auto all = scene.cluster.fault(i, {});
-    if (all.is_ok() && !caught_[i].proofs(scene.cluster.name(i), all.value()).empty()) ++jumps_[i];
+    if (all.is_ok() && !caught_.proofs(scene.cluster.name(i), all.value()).empty()) ++jumps_[i];
     FaultChange clear;
     clear.kind = FaultChange::Kind::kClear;
     (void)scene.cluster.fault(i, clear);
   }
   std::vector<std::size_t> victims_;
-  std::map<std::size_t, Caught> caught_;
+  Caught caught_;
   std::map<std::size_t, std::uint64_t> jumps_;
 };
 

@@ -24,7 +24,8 @@ const char* name_of(Type type);
 ///   txn       [[op key value]…]    reads filled in      op: r, w, append; or r, append on lists
 ///   add       element              the same             a set
 ///   members   nil                  [element…]
-///   versions  [key nil]            [key [value…]]       all that was ever written, oldest first
+///   versions  [key nil]            [key [value…]]       all that was ever written, oldest first;
+///                                                       from the `first`th on, if it says so
 /// A history of one register, or others' files, may leave the key out.
 struct Event {
   std::int64_t process = -1;  // of a client, from 0; -1: not a client

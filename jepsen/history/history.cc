@@ -229,7 +229,9 @@ Status HistoryBuilder::read_one(const Event& event, const std::string& f, const 
   const std::uint32_t k = key(keyed ? value.items[0] : Value::word(""));
   const Value& of = keyed ? value.items[1] : value;
   if (f == "versions") {
-    const Status status = list(micro(Kind::kVersions, k, kAbsent), of);
+    const Value* const first = event.more.find("first");
+    const std::int64_t missing = first == nullptr ? 0 : first->number - 1;
+    const Status status = list(micro(Kind::kVersions, k, missing), of);
     return status.is_ok() ? status : wrong(event, status.detail());
   }
   if (f == "read") {

@@ -28,7 +28,7 @@ struct Micro {
     kList,      // elements of a list
     kAdd,       // value, to a set
     kMembers,   // elements of a set
-    kVersions,  // elements that a key had, oldest first
+    kVersions,  // elements that a key had, oldest first; value: how many are missing before them
     kAcquire,
     kRelease,
   };

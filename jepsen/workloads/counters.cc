@@ -15,7 +15,8 @@ Action Counters::next(base::Random& random, Role role) {
   return write_of(keys_, key, values_.next());
 }
 
-/// The key's version and its history are one reading of one revision, and must say the same.
+/// The key's version and its history are one reading of one revision, and must say the same. What
+/// was compacted is missing at the old end.
 Action Counters::versions(std::int64_t key) const {
   Action action;
   action.f = "versions";
@@ -35,8 +36,11 @@ Action Counters::versions(std::int64_t key) const {
     const kv::KeyValue* item = item_of(outcome, 0);
     const std::uint64_t version = item == nullptr ? 0 : item->version;
     end.more.set("version", Value::of(static_cast<std::int64_t>(version)));
+    const std::uint64_t first = history.events.empty() ? 1 : history.events.back().item.version;
+    end.more.set("first", Value::of(static_cast<std::int64_t>(first)));
     // Counted otherwise than told: as an element that nobody wrote.
-    if (version != values.items.size() && !history.more) values.items.push_back(Value::of(-2));
+    const bool whole = first - 1 + values.items.size() == version;
+    if (!whole && !history.more) values.items.push_back(Value::of(-2));
     end.value = Value::list({Value::of(key), std::move(values)});
     if (!history.more) return;
     end.type = Type::kFail;

@@ -151,5 +151,34 @@ TEST(Outcomes, WhatBecameOfUnknownWrites) {
   EXPECT_EQ(history.operations[2].end, End::kUnknown);
 }
 
+/// Three writes of a key, and a reading of its versions; what compaction took is missing.
+std::string versions_of(const char* nemesis, const char* list, const char* more) {
+  return std::string("{:process :harness, :type :info, :f :run, :value {:nemesis \"") + nemesis +
+         R"("}}
+    {:process 0, :type :invoke, :f :write, :value [1 5], :time 1}
+    {:process 0, :type :ok, :f :write, :value [1 5], :time 2, :revision 1}
+    {:process 0, :type :invoke, :f :write, :value [1 6], :time 3}
+    {:process 0, :type :ok, :f :write, :value [1 6], :time 4, :revision 2}
+    {:process 0, :type :invoke, :f :write, :value [1 7], :time 5}
+    {:process 0, :type :ok, :f :write, :value [1 7], :time 6, :revision 3}
+    {:process 1, :type :invoke, :f :versions, :value [1 []], :time 7}
+    {:process 1, :type :ok, :f :versions, :value [1 )" +
+         list + "], :time 8, :revision 3" + more + "}";
+}
+
+TEST(Revisions, CompactionMayTakeOldVersionsAndNothingElse) {
+  const auto verdict = [](const char* nemesis, const char* list, const char* more) {
+    return revisions_of(versions_of(nemesis, list, more)).verdict;
+  };
+  EXPECT_EQ(verdict("kill", "[5 6 7]", ""), Verdict::kValid);
+  EXPECT_EQ(verdict("kill", "[5 6 7]", ", :first 1"), Verdict::kValid);
+  EXPECT_EQ(verdict("kill+compact", "[6 7]", ", :first 2"), Verdict::kValid);
+  EXPECT_EQ(verdict("kill", "[6 7]", ", :first 2"), Verdict::kInvalid) << "nobody compacted";
+  EXPECT_EQ(verdict("compact", "[6 7]", ""), Verdict::kInvalid) << "it counted them all";
+  EXPECT_EQ(verdict("compact", "[5 7]", ", :first 2"), Verdict::kInvalid) << "a gap";
+  EXPECT_EQ(verdict("compact", "[5 6]", ", :first 2"), Verdict::kInvalid) << "not the newest";
+  EXPECT_EQ(verdict("compact", "[7]", ", :first 2"), Verdict::kInvalid) << "too few";
+}
+
 }  // namespace
 }  // namespace jepsen
