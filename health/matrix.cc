@@ -95,6 +95,7 @@ class Judgement {
       find(VerdictKind::kFull, id, MemberId(),
            "its disk has less room than what is kept for deletes");
     }
+    if (!row.unserved.empty()) find(VerdictKind::kUnserved, id, MemberId(), row.unserved);
     if (row.speed == SpeedClass::kSlow) {
       std::string evidence = "score " + std::to_string(static_cast<int>(row.score));
       if (!row.reason.empty()) {
@@ -316,8 +317,8 @@ const LinkView* Row::find(MemberId peer) const {
 
 std::string_view name_of(VerdictKind kind) {
   static constexpr std::string_view kNames[] = {
-      "dead",  "isolated",       "partial",  "one-way",       "slow-link", "slow", "stalled",
-      "clock", "no-agreed-time", "diverged", "states-differ", "full",      "gray"};
+      "dead",  "isolated",       "partial",  "one-way",       "slow-link", "slow",     "stalled",
+      "clock", "no-agreed-time", "diverged", "states-differ", "full",      "unserved", "gray"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

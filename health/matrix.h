@@ -41,6 +41,7 @@ struct Row {
   std::uint32_t clock_for_ms = 0;       // it has been so
   std::int64_t clock_off_ms = 0;        // its clock minus the agreed time
   bool full = false;                    // its disk has less room than the reserve
+  std::string unserved;                 // why calls at its own client port fail; empty: they do not
   std::string reason;                   // why it is stalled or slow
   std::uint64_t scrub_index = 0;        // the entry after which its state has these digests
   std::vector<std::uint64_t> scrub;     // one a range; empty: none were taken yet
@@ -63,6 +64,7 @@ enum class VerdictKind : std::uint8_t {
   kDiverged,   // subject's state is another one than a majority's after the same entry
   kUndecided,  // the same, and no majority has any one state; subject is the first of them
   kFull,       // subject's disk has less room than the reserve; says so itself
+  kUnserved,   // subject's own calls as a client of itself fail; says so itself
   kGray,       // subject calls itself well and answers, and takes in nothing
 };
 /// Kebab-case, stable: "one-way".

@@ -68,7 +68,8 @@ CoreStatus Core::Impl::status() const {
   status.step_down_reason = step_down_reason_;
   status.configuration = configuration();
   for (const auto& [id, peer] : peers_) {
-    PeerStatus known{id, links_up_.contains(id), Index(), Index(), peer.silent_ticks, 0, peer.progress};
+    PeerStatus known{id, links_up_.contains(id), Index(), Index(), peer.silent_ticks,
+                     0,  peer.progress};
     if (const Leader* lead = leader()) {
       known.match = lead->progress.at(id).match();
       known.stuck_ticks = lead->progress.at(id).stuck_ticks();

@@ -196,6 +196,7 @@ struct ObserverRow {
   clockOffMs @18 :Int64;  # by how much its clock is ahead of the agreed time
   scrubIndex @19 :UInt64; # the entry after which its state has the digests of `scrub`
   scrub @20 :List(UInt64);
+  unserved @21 :Text;   # why its calls at its own client port fail; empty: they do not
 }
 struct ObservedPeer {
   member @0 :UInt64;

@@ -59,6 +59,7 @@ ordered_json row_json(const NodeView& view, const SeenRow& seen) {
           {"stalled", row.stalled},
           {"starved", row.starved},
           {"full", row.full},
+          {"unserved", row.unserved},
           {"clock", health::name_of(row.clock)},
           {"clock_off_ms", row.clock_off_ms},
           {"reason", row.reason},

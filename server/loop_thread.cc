@@ -129,14 +129,17 @@ class LoopThread::Turn : private LogPort,
   }
 
   void observe(const raft::CoreStatus& core) {
-    SyncReading syncs;
+    OwnReading own;
+    SyncReading& syncs = own.syncs;
     syncs.done = peers_.append_times->piece.read();
     const std::uint64_t since_ms = peers_.stamps->log.at_ms.load(std::memory_order_relaxed);
     if (since_ms != 0 && now_us_ / 1000 >= since_ms) {
       const std::uint32_t pieces = peers_.append_times->pieces_now.load(std::memory_order_relaxed);
       syncs.pending_us = (now_us_ - since_ms * 1000) / pieces;
     }
-    observer_.observe(now_us_, wall_ms(), core, syncs, peers_.space->low());
+    own.full = peers_.space->low();
+    own.unserved = probe_complaint(peers_.probes->read(), now_us_ / 1000, peers_.probe);
+    observer_.observe(now_us_, wall_ms(), core, std::move(own));
   }
 
   /// With `observes` the observer looks first; what it changes is published in the next turn.

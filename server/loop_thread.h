@@ -19,6 +19,7 @@
 #include "server/log_sink.h"
 #include "server/log_thread.h"
 #include "server/observer.h"
+#include "server/probe.h"
 #include "server/process_faults.h"
 #include "server/readiness.h"
 #include "server/replica.h"
@@ -53,6 +54,8 @@ struct LoopPeers {
   ReadinessOptions readiness;
   ProcessFaults* faults = nullptr;
   const SpaceProbe* space = nullptr;
+  const ProbeBoard* probes = nullptr;
+  ProbeOptions probe;
   std::string member_directory;
   const AppendTimes* append_times = nullptr;  // of the log thread
   Timelines* timelines = nullptr;

@@ -99,6 +99,7 @@ class Node::Impl {
  private:
   NodeView view();
   LoopPeers loop_peers();
+  ProbeOptions probe_options() const;
   Role role(std::string name, std::function<void()> run);
   template <class Done>
   bool poll_until(std::uint32_t timeout_ms, Done done);
@@ -166,6 +167,13 @@ Node::Impl::Impl(const Config& config, LogSink& lines, End end, FaultPlane& faul
   apply_.scrub_with([this](kv::StateSnapshot frozen) { disk_.scrub(std::move(frozen)); });
 }
 
+ProbeOptions Node::Impl::probe_options() const {
+  ProbeOptions options;
+  options.every_ms = config_.probe_ms;
+  options.timeout_ms *= config_.time_scale;
+  return options;
+}
+
 NodeView Node::Impl::view() {
   NodeView view;
   view.config = &config_;
@@ -176,8 +184,7 @@ NodeView Node::Impl::view() {
   view.journal = &journal_;
   view.space = &space_;
   view.probes = &probes_;
-  view.probe.every_ms = config_.probe_ms;
-  view.probe.timeout_ms *= config_.time_scale;
+  view.probe = probe_options();
   view.faults = &faults_;
   view.append_times = &append_times_;
   view.timelines = &timelines_;
@@ -200,6 +207,8 @@ LoopPeers Node::Impl::loop_peers() {
   peers.journal = &journal_;
   peers.faults = &faults_.process();
   peers.space = &space_;
+  peers.probes = &probes_;
+  peers.probe = probe_options();
   peers.member_directory = config_.data_dir + "/member";
   peers.readiness = readiness_options(config_);
   peers.append_times = &append_times_;

@@ -21,6 +21,8 @@ constexpr std::uint32_t kFoundToStand = 3;
 constexpr std::uint32_t kMissedToEnd = 5;
 constexpr std::uint64_t kJitterMs = 20;
 constexpr std::uint64_t kMoveAgainMs = 1000;
+// What keeps all members from serving shows at the last of them a probe and its time-out later.
+constexpr std::uint64_t kUnservedMs = 2500;
 
 health::PhiOptions phi_options(std::uint32_t time_scale) {
   health::PhiOptions options;
@@ -62,18 +64,19 @@ bool Observer::advance(std::uint64_t now_us, std::uint64_t clock_ms) {
 }
 
 void Observer::observe(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core,
-                       const SyncReading& syncs, bool full) {
-  full_ = full;
+                       OwnReading own) {
+  own_ = std::move(own);
+  if (own_.unserved.empty()) served_us_ = now_us;
   // Not in step with anything else that comes ten times a second, such as the turns of a CPU quota,
   // which would show each link at one moment of it only.
   const std::uint64_t jitter_ms = (sequence_ * 13 + options_.self.value) % (2 * kJitterMs + 1);
   next_us_ = now_us + scaled_us(kEveryMs - kJitterMs + jitter_ms);
   follow_members(now_us, core);
   follow_clock(now_us);
-  follow_speed(syncs, core.stalled, now_us);
-  health::Row own = own_row(now_us, core);
-  (void)matrix_.take(own, now_us / 1000, 0);
-  send(now_us, own);
+  follow_speed(own_.syncs, core.stalled, now_us);
+  const health::Row row = own_row(now_us, core);
+  (void)matrix_.take(row, now_us / 1000, 0);
+  send(now_us, row);
   judge(now_us, wall_ms, core);
   consider_moving(now_us, core);
 }
@@ -189,7 +192,8 @@ health::Row Observer::own_row(std::uint64_t now_us, const raft::CoreStatus& core
   row.reason = core.stalled ? core.stall_reason : late_reason_;
   row.starved = now_us < starved_until_us_;
   row.leads = core.role == raft::Role::kLeader;
-  row.full = full_;
+  row.full = own_.full;
+  row.unserved = own_.unserved;
   row.clock = clock_state_;
   row.clock_for_ms = static_cast<std::uint32_t>((now_us - clock_since_us_) / 1000);
   row.clock_off_ms = clock().off_us / 1000;
@@ -356,14 +360,16 @@ void Observer::consider_moving(std::uint64_t now_us, const raft::CoreStatus& cor
                                        std::string(health::name_of(move->speed)));
 }
 
-/// Empty: this member is fit to lead. Without room it is no better than a slow one.
+/// Empty: this member is fit to lead. Without room, or without clients, it is no better than a slow
+/// one.
 std::string Observer::why_hand_over() const {
   if (score_.speed() == SpeedClass::kSlow) {
     if (!late_reason_.empty()) return "slow: " + late_reason_;
     return "slow: its log syncs take " + health::in_ms(sync_ms_.value_or(0)) + ", more than " +
            health::in_ms(limit_ms_.value_or(0)) + " by what the others need";
   }
-  if (full_) return "full: its disk has less room than what is kept for deletes";
+  if (own_.full) return "full: its disk has less room than what is kept for deletes";
+  if (served_us_ + scaled_us(kUnservedMs) <= turned_us_) return "unserved: " + own_.unserved;
   const health::Verdict* slow = standing(health::VerdictKind::kSlow, options_.self);
   return slow == nullptr ? "" : "slow: " + slow->evidence;
 }
@@ -392,7 +398,8 @@ std::vector<health::Candidate> Observer::candidates(std::uint64_t now_us,
     candidate.sound = age_ms <= matrix_options(options_.time_scale).fresh_ms && peer.link_up &&
                       !row.stalled && row.clock != ClockState::kFar && !peer.progress.stalled &&
                       !peer.progress.needs_snapshot;
-    const bool slow = row.full || standing(health::VerdictKind::kSlow, peer.id) != nullptr;
+    const bool slow = row.full || !row.unserved.empty() ||
+                      standing(health::VerdictKind::kSlow, peer.id) != nullptr;
     candidate.speed = slow ? SpeedClass::kSlow : row.speed;
     candidate.lag = core.last > peer.match ? core.last - peer.match : 0;
     for (const std::uint32_t moved_ms : row.moves_ms) {

@@ -51,6 +51,13 @@ struct SyncReading {
   std::optional<std::uint64_t> pending_us;  // how long the present one has taken
 };
 
+/// What a member knows of itself beside its core's status.
+struct OwnReading {
+  SyncReading syncs;
+  bool full = false;     // its disk has less room than the reserve
+  std::string unserved;  // probe_complaint()
+};
+
 struct StandingVerdict {
   health::Verdict verdict;
   std::uint64_t since_wall_ms = 0;
@@ -73,7 +80,8 @@ struct ObserverReport {
 /// - a member is slow by its log's syncs, or because its own turns come late for half of the time;
 /// - a member whose clock is far from the agreed time for three rounds, or that has had no agreed
 ///   time for ten seconds while another has, is barred from leading, until five rounds were well;
-/// - hand-overs keep to health::LeadershipOptions.
+/// - a leader hands over to one that is well when it is slow, full, or serves no clients: no more
+///   often than health::LeadershipOptions say.
 class Observer {
  public:
   static constexpr std::uint32_t kEveryMs = 100;
@@ -87,7 +95,7 @@ class Observer {
   health::ClockVerdict clock() const { return clock_.judge(turned_us_, clock_ms_ * 1000); }
   /// `wall_ms` is only written down.
   void observe(std::uint64_t now_us, std::uint64_t wall_ms, const raft::CoreStatus& core,
-               const SyncReading& syncs, bool full);
+               OwnReading own);
   /// Any bytes; those that make no sense change nothing.
   void receive(base::MemberId from, const std::string& rows, std::uint64_t now_us);
   ObserverReport report(std::uint64_t now_us) const;
@@ -162,7 +170,8 @@ class Observer {
   health::SlowScore score_;
   std::uint64_t scrub_index_ = 0;
   std::vector<std::uint64_t> scrub_;
-  bool full_ = false;  // the own disk has less room than the reserve
+  OwnReading own_;
+  std::uint64_t served_us_ = 0;  // when calls of its own at its client port last did not fail
 
   std::uint64_t led_since_us_ = 0;  // 0: does not lead
   base::Term led_term_;

@@ -52,6 +52,7 @@ void write_row(const SentRow& sent, schema::ObserverRow::Builder to) {
   to.setStarved(row.starved);
   to.setLeads(row.leads);
   to.setFull(row.full);
+  to.setUnserved(row.unserved.substr(0, kMostReasonBytes));
   to.setWallUs(sent.wall_us);
   to.setClock(static_cast<std::uint8_t>(row.clock));
   to.setClockForMs(row.clock_for_ms);
@@ -84,7 +85,8 @@ base::Result<SentRow> read_row(schema::ObserverRow::Reader from) {
   if (from.getSpeed() > static_cast<std::uint8_t>(health::SpeedClass::kSlow) ||
       from.getClock() > static_cast<std::uint8_t>(health::ClockState::kFar) ||
       from.getPeers().size() > kMostLinks || from.getMovesMs().size() > kMostLinks ||
-      from.getScrub().size() > kMostScrubRanges || from.getReason().size() > kMostReasonBytes) {
+      from.getScrub().size() > kMostScrubRanges || from.getReason().size() > kMostReasonBytes ||
+      from.getUnserved().size() > kMostReasonBytes) {
     return Status(Code::kCorrupt, "a row of an observer is out of bounds");
   }
   row.observer = base::MemberId(from.getObserver());
@@ -99,6 +101,7 @@ base::Result<SentRow> read_row(schema::ObserverRow::Reader from) {
   row.starved = from.getStarved();
   row.leads = from.getLeads();
   row.full = from.getFull();
+  row.unserved = from.getUnserved().cStr();
   sent.wall_us = from.getWallUs();
   row.clock = static_cast<health::ClockState>(from.getClock());
   row.clock_for_ms = from.getClockForMs();

@@ -133,6 +133,24 @@ TEST_F(Gray, ALeaderWithAThreadThatStandsStillIsReplaced) {
   }
 }
 
+/// Members hear each other, and the leader commits whatever it is told: nobody can tell it
+/// anything.
+TEST_F(Gray, ALeaderThatNoClientReachesHandsOver) {
+  const std::size_t sick = leader_;
+  ASSERT_EQ(fault(sick, {"cut-link", "peer=clients", "--for", "120s"}).exit_code, 0);
+  EXPECT_TRUE(wait_until(40'000 * time_scale(), [&] {
+    const auto now = nodes_.leader();
+    return now && *now != sick;
+  })) << nodes_.last_words();
+  EXPECT_TRUE(writing_goes_on());
+  EXPECT_NE(last_change().find("unserved: "), std::string::npos) << last_change();
+  EXPECT_TRUE(found("unserved", sick, 2));
+  EXPECT_EQ(http_get(nodes_.http_port(sick), "/readyz").code, 503);
+  ASSERT_EQ(fault(sick, {"clear"}).exit_code, 0);
+  EXPECT_TRUE(wait_until(20'000 * time_scale(),
+                         [&] { return http_get(nodes_.http_port(sick), "/readyz").code == 200; }));
+}
+
 TEST_F(Gray, AFullDiskStillTakesDeletesAndReadsAndClearsByItself) {
   ASSERT_EQ(nodes_.holdfast({"put", "kept", "value"}).exit_code, 0);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {

@@ -65,6 +65,7 @@ struct Observed : ObserverPort {
   bool slow = false;
   std::string barred;
   bool full = false;
+  std::string unserved;
   std::int64_t clock_ahead_ms = 0;
   Observer observer;
 };
@@ -87,7 +88,8 @@ class Observers : public ::testing::Test {
         if (!has_turn(each->self)) continue;
         record_sync(*each);
         if (!each->observer.advance(now_us_, clock_ms(*each))) continue;
-        each->observer.observe(now_us_, now_us_ / 1000, each->core, each->syncs, each->full);
+        each->observer.observe(now_us_, now_us_ / 1000, each->core,
+                               {each->syncs, each->full, each->unserved});
       }
       deliver();
       arrive();
@@ -274,6 +276,30 @@ TEST_F(Observers, ALeaderWithoutRoomYieldsToOneThatHasSome) {
   ASSERT_FALSE(member(1).yielded.empty());
   EXPECT_EQ(member(1).yielded.front().first, MemberId(3));
   EXPECT_TRUE(member(3).standing.contains("full 1"));
+}
+
+TEST_F(Observers, ALeaderThatServesNoClientsYieldsToOneThatDoes) {
+  leads(1);
+  run_ms(12'000);
+  member(1).unserved = "3 probes in a row failed: late";
+  run_ms(2000);
+  EXPECT_TRUE(member(1).yielded.empty()) << "the others may be about to find the same";
+  member(2).unserved = member(1).unserved;
+  run_ms(1000);
+  ASSERT_FALSE(member(1).yielded.empty());
+  EXPECT_EQ(member(1).yielded.front().first, MemberId(3));
+  EXPECT_EQ(member(1).yielded.front().second,
+            "unserved: 3 probes in a row failed: late; n3 is healthy");
+  EXPECT_TRUE(member(3).standing.contains("unserved 1"));
+  EXPECT_TRUE(member(3).standing.contains("unserved 2"));
+}
+
+TEST_F(Observers, IfNobodyServesClientsNothingMoves) {
+  leads(1);
+  run_ms(12'000);
+  for (auto& each : members_) each->unserved = "3 probes in a row failed: no quorum";
+  run_ms(20'000);
+  EXPECT_TRUE(member(1).yielded.empty());
 }
 
 TEST_F(Observers, ALeaderThatIsSlowToAllYieldsWhateverItsDisk) {

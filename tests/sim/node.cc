@@ -316,7 +316,7 @@ void Node::turn(Work work) {
   work();
   replica.pump();
   if (process_->observation != nullptr)
-    process_->observation->end(boot_us(), wall_ms(), process_->log->syncs(), full_);
+    process_->observation->end(boot_us(), wall_ms(), {process_->log->syncs(), full_, {}});
   process_->turning = false;
   surroundings_.checks->observed(number_, replica.summary(), surroundings_.queue->now());
   auto finished = std::exchange(process_->finished, {});

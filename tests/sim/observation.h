@@ -28,10 +28,9 @@ class Observation : private server::ObserverPort {
     return observer_.clock();
   }
   /// At the end of it.
-  void end(std::uint64_t now_us, std::uint64_t wall_ms, const server::SyncReading& syncs,
-           bool full) {
+  void end(std::uint64_t now_us, std::uint64_t wall_ms, server::OwnReading own) {
     if (!std::exchange(due_, false)) return;
-    observer_.observe(now_us, wall_ms, ports_.replica->status().core, syncs, full);
+    observer_.observe(now_us, wall_ms, ports_.replica->status().core, std::move(own));
   }
   void receive(base::MemberId from, const std::string& rows, std::uint64_t now_us) {
     observer_.receive(from, rows, now_us);
