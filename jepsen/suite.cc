@@ -70,7 +70,7 @@ class Suite {
 
   void begin(std::size_t i, std::size_t slot) {
     if (how_.resume) {
-      auto before = read_result(folder(i));
+      const auto before = read_result(folder(i));
       if (before.is_ok()) return end(i, before.value());
     }
     std::error_code error;
@@ -109,8 +109,7 @@ class Suite {
     for (Running& running : running_) {
       if (!running.process || running.process.pid != pid) continue;
       running.process = {};
-      auto result = read_result(folder(running.cell));
-      if (result.is_ok()) result.value().name = cells_[running.cell].name();
+      const auto result = read_result(folder(running.cell));
       end(running.cell,
           result.is_ok() ? result.value() : failed(running.cell, last_words(running.cell)));
     }
@@ -133,6 +132,8 @@ class Suite {
   }
 
   void end(std::size_t i, CellResult result) {
+    // A run is called after its seed, too; its folder is not.
+    result.name = cells_[i].name();
     results_[i] = std::move(result);
     say(*results_[i], ++done_, wanted_.size());
     std::vector<CellResult> known;

@@ -67,13 +67,14 @@ TEST_F(Report, HasVerdictFaultsContradictionAndLogs) {
 TEST_F(Report, ASuiteGoesOnWhereItWasLeft) {
   for (const Cell& cell : cells_of("ci"))
     write(cell.name() + "/result.json",
-          R"({"name":")" + cell.name() + R"(","verdict":"valid","operations":12,"faults":3})");
+          R"({"name":")" + cell.name() + R"(-1000","verdict":"valid","operations":12,"faults":3})");
   SuiteArguments how;
   how.name = "ci";
   how.out = folder_;
   how.resume = true;
   EXPECT_EQ(run_suite(how), 0) << "nothing is left to be run";
   EXPECT_NE(page().find("18 of 18 runs valid"), std::string::npos);
+  EXPECT_NE(page().find("href=\"register-kill-3/index.html\""), std::string::npos) << page();
   write("set-membership+transfer+kill-3/result.json",
         R"({"name":"set-membership+transfer+kill-3","verdict":"unknown","why":"too little"})");
   EXPECT_EQ(run_suite(how), 1) << "what was not valid stays so";
