@@ -127,12 +127,12 @@ kj::Promise<void> Probe::once() {
                     return leads_() ? write(attempt) : kj::Promise<void>(kj::READY_NOW);
                   })
                   .then([this, attempt] { return read(attempt); });
-  auto late =
-      loop_.timer()
-          .afterDelay(options_.timeout_ms * kj::MILLISECONDS)
-          .then([this]() -> kj::Promise<void> {
-            return KJ_EXCEPTION(OVERLOADED, "a probe did not end in time", options_.timeout_ms);
-          });
+  auto late = loop_.timer()
+                  .afterDelay(options_.timeout_ms * kj::MILLISECONDS)
+                  .then([this]() -> kj::Promise<void> {
+                    return kj::Exception(kj::Exception::Type::OVERLOADED, __FILE__, __LINE__,
+                                         kj::str("no answer within ", options_.timeout_ms, " ms"));
+                  });
   return work.exclusiveJoin(kj::mv(late));
 }
 
