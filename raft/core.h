@@ -289,7 +289,9 @@ struct CoreSummary {
 /// All that can be seen from outside. A copy, with names and texts.
 struct CoreStatus : CoreSummary {
   Index cut_floor;  // durable on every voter, as far as is known
-  Index cut_limit;  // the log must not be cut above it: committed, durable, above no snapshot sent
+  /// The log must not be cut above it: committed, durable, above no snapshot that is on its way,
+  /// nor what its receiver needs next.
+  Index cut_limit;
   ChainHash last_hash;
   std::string stall_reason;
   std::string quarantine_reason;

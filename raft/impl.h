@@ -80,6 +80,8 @@ struct Leader {
   Index first_index;  // of its first entry: no reads before that is committed
   std::map<MemberId, Progress> progress;
   std::map<MemberId, SnapshotTransfer> transfers;
+  /// Ticks left for who has installed a snapshot and lacks what was written meanwhile.
+  std::map<MemberId, std::uint32_t> catching_up;
   Index caught_up_floor;  // the commit index at least T ago; zero until then
   Index next_floor;
   std::uint32_t floor_ticks = 0;          // since it was taken
@@ -288,6 +290,7 @@ class Core::Impl {
   void offer_snapshot(MemberId peer, Index applied);
   void end_snapshot(MemberId peer, const std::string& why);
   void read_chunk(MemberId peer, SnapshotTransfer& transfer);
+  bool is_catching_up(MemberId id) const;
   void tick_snapshots();
   void take_chunk(const Message& message, const InstallSnapshot& body);
   void answer_installed(const Message& message, const InstallSnapshot& body);

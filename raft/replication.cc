@@ -65,14 +65,18 @@ Index Core::Impl::cut_floor() const {
   return floor;
 }
 
-/// Above it the log must not be cut, whoever lacks what: what is not durably committed, and what
-/// follows a snapshot that is on its way.
+/// Above it the log must not be cut, whoever lacks what: what is not durably committed, what
+/// follows a snapshot that is on its way, and what its receiver has not taken in since.
 Index Core::Impl::cut_limit() const {
   Index limit = std::min(commit_, persistence_.durable_index());
   const Leader* lead = leader();
   if (lead == nullptr) return limit;
   for (const auto& [id, transfer] : lead->transfers) {
     limit = std::min(limit, transfer.index ? transfer.index : transfer.floor);
+  }
+  for (const auto& [id, ticks] : lead->catching_up) {
+    const auto found = lead->progress.find(id);
+    if (found != lead->progress.end()) limit = std::min(limit, found->second.match());
   }
   return limit;
 }

@@ -13,6 +13,8 @@ namespace {
 
 /// A chunk without an answer is sent again after T; a transfer without one is given up after 20 T.
 constexpr std::uint32_t kPatienceTimeouts = 20;
+/// So long at most does the log wait for who has installed one, and for who takes in nothing.
+constexpr std::uint32_t kCatchUpTimeouts = 100, kStuckTimeouts = 4;
 
 }  // namespace
 
@@ -87,6 +89,7 @@ void Core::Impl::on_message(const Message& message, const InstallSnapshotReply& 
     Progress& progress = lead->progress.at(message.from);
     trace(TraceKind::kSnapshotSent, transfer.index, message.from);
     lead->transfers.erase(found);
+    lead->catching_up[message.from] = kCatchUpTimeouts * options_.election_ticks;
     output_.snapshot_drops.push_back(message.from);
     if (progress.acknowledged(body.index)) {
       trace(TraceKind::kPeerReplicating, progress.next(), message.from);
@@ -124,6 +127,16 @@ void Core::Impl::tick_snapshots() {
   for (const MemberId id : ended) {
     end_snapshot(id, "no answer for " + milliseconds(kPatienceTimeouts * options_.election_ticks));
   }
+  for (auto at = lead.catching_up.begin(); at != lead.catching_up.end();) {
+    const bool goes_on = is_catching_up(at->first) && --at->second > 0;
+    at = goes_on ? std::next(at) : lead.catching_up.erase(at);
+  }
+}
+
+bool Core::Impl::is_catching_up(MemberId id) const {
+  const auto found = leader()->progress.find(id);
+  return found != leader()->progress.end() && found->second.match() < commit_ &&
+         found->second.stuck_ticks() < kStuckTimeouts * options_.election_ticks;
 }
 
 // ---- The follower's side ----
