@@ -184,7 +184,7 @@ class Run {
     if (!equal.is_ok()) return wrong("cluster", "a member does not catch up: " + equal.detail());
     std::uint64_t revision = 0;
     Value digests = Value::map();
-    for (const auto& status : cluster_.statuses()) {
+    for (const auto& status : at_one_entry()) {
       if (!status) continue;
       revision = std::max(revision, status->header.revision.value);
       digests.set(status->name, Value::text_of(base::to_hex(status->digest) + " at " +
@@ -194,6 +194,21 @@ class Run {
       wrong("feed", "it was told of revision " + std::to_string(feed_.told()) + " of " +
                         std::to_string(revision));
     recorder_.note("harness", "digests", std::move(digests));
+  }
+
+  /// Of all members after the same entry: their own probes write one a second.
+  Cluster::Statuses at_one_entry() {
+    constexpr int kTries = 50;
+    Cluster::Statuses statuses;
+    for (int i = 0; i < kTries; ++i) {
+      statuses = cluster_.statuses();
+      const bool same = std::all_of(statuses.begin(), statuses.end(), [&](const auto& status) {
+        return status && statuses[0] && status->header.applied == statuses[0]->header.applied;
+      });
+      if (same) break;
+      cluster_.sleep_ms(100);
+    }
+    return statuses;
   }
 
   void look_for_alarms() {

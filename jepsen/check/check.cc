@@ -1,6 +1,7 @@
 #include "jepsen/check/check.h"
 
 #include <algorithm>
+#include <map>
 
 #include "jepsen/check/appends.h"
 #include "jepsen/check/coverage.h"
@@ -40,13 +41,18 @@ Finding check_digests(const History& history) {
     finding.verdict = Verdict::kValid;
     finding.checked = note.value.items.size() / 2;
     finding.why = std::to_string(finding.checked) + " members hold the same at the end";
-    std::string first;
+    std::map<std::string, std::string> digests;  // by what was applied
     for (std::size_t i = 0; i + 1 < note.value.items.size(); i += 2) {
-      const std::string& digest = note.value.items[i + 1].text;
-      if (first.empty()) first = digest;
-      if (digest == first) continue;
+      const std::string& text = note.value.items[i + 1].text;
+      const auto at = text.find(" at ");
+      const std::string applied = at == std::string::npos ? "" : text.substr(at);
+      if (digests.emplace(applied, text).first->second == text) continue;
       finding.verdict = Verdict::kInvalid;
       finding.why = "members that have applied the same do not hold the same at the end";
+    }
+    if (digests.size() > 1 && finding.verdict == Verdict::kValid) {
+      finding.verdict = Verdict::kUnknown;
+      finding.why = "members had not applied the same when they were compared";
     }
     for (std::size_t i = 0; i + 1 < note.value.items.size(); i += 2)
       finding.words.push_back(note.value.items[i].text + ": " + note.value.items[i + 1].text);

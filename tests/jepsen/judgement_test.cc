@@ -95,6 +95,7 @@ TEST(Judgement, MembersMustHoldTheSame) {
   const std::string run = about("none") + pairs(50, "ok");
   EXPECT_EQ(judged(run + digests("a at 9") + kEnd).substr(0, 6), "valid:");
   EXPECT_EQ(judged(run + digests("b at 9") + kEnd).substr(0, 17), "invalid: digests:");
+  EXPECT_EQ(judged(run + digests("b at 10") + kEnd).substr(0, 17), "unknown: digests:");
 }
 
 TEST(Judgement, WhatIsRequiredMustHaveHadSomethingToCheck) {
