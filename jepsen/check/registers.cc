@@ -11,6 +11,7 @@ namespace {
 using Kind = Micro::Kind;
 
 /// A call on the register: it found `found`, or does not say; it left `left`, or what was there.
+/// There may be millions: it is made of its operation when it is looked at.
 struct Access {
   std::optional<std::int64_t> found, left;
   std::uint32_t operation = 0;
@@ -18,19 +19,20 @@ struct Access {
 };
 
 constexpr std::int64_t kEver = INT64_MAX;
+constexpr std::uint32_t kNone = UINT32_MAX;
 
-/// A value and what dealt with it.
+/// A value and what dealt with it. Small: one for each write.
 struct Cluster {
   std::int64_t value = 0;
-  std::optional<Access> writer;
-  std::vector<Access> readers;
-  std::optional<std::size_t> next;      // the cluster that a swap made of it
-  std::optional<std::size_t> previous;  // the one that a swap made it of
+  std::uint32_t writer = kNone;          // operation
+  std::uint32_t first = 0, readers = 0;  // of Register::readers_
+  std::uint32_t next = kNone;            // the cluster that a swap made of it
+  std::uint32_t previous = kNone;        // the one that a swap made it of
 };
 
 /// Values that must follow each other at once, from the first; when they must have been there.
 struct Block {
-  std::size_t cluster = 0;
+  std::uint32_t cluster = 0;
   std::int64_t first_end = kEver;  // the earliest end of a call
   std::int64_t last_begin = -1;    // the latest begin
   std::uint32_t ended = 0, begun = 0;
@@ -39,7 +41,7 @@ struct Block {
 class Register {
  public:
   Register(const History& history, std::int64_t initial) : history_(history) {
-    clusters_.push_back({initial, {}, {}, {}, {}});
+    clusters_.push_back({.value = initial});
     number_[initial] = 0;
   }
 
@@ -49,9 +51,15 @@ class Register {
 
  private:
   std::optional<Access> access(std::uint32_t number, bool& applies) const;
+  /// Of an operation that add() has taken.
+  Access access(std::uint32_t number) const {
+    bool applies = true;
+    return *access(number, applies);
+  }
   std::optional<Finding> attach();
+  std::optional<Finding> attach_readers();
   void drop_what_nobody_saw();
-  std::optional<Finding> walk(std::size_t first);
+  std::optional<Finding> walk(std::uint32_t first);
   std::optional<Finding> compare_blocks();
   Finding wrong(std::string why, std::vector<std::uint32_t> witness,
                 std::vector<std::string> words = {}) const;
@@ -63,9 +71,10 @@ class Register {
   }
 
   const History& history_;
-  std::vector<Access> accesses_;
+  /// Cluster and operation; by cluster once they are attached.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> readers_;
   std::vector<Cluster> clusters_;  // 0: of the value at first
-  std::unordered_map<std::int64_t, std::size_t> number_;
+  std::unordered_map<std::int64_t, std::uint32_t> number_;
   std::vector<Block> blocks_;
 };
 
@@ -100,11 +109,13 @@ bool Register::add(std::uint32_t number) {
   if (!applies) return false;
   if (!one) return true;
   if (one->left) {
-    const auto [place, added] = number_.emplace(*one->left, clusters_.size());
+    const auto [place, added] =
+        number_.emplace(*one->left, static_cast<std::uint32_t>(clusters_.size()));
     if (!added) return false;
-    clusters_.push_back({*one->left, *one, {}, {}, {}});
+    clusters_.push_back({.value = *one->left, .writer = number});
+  } else {
+    readers_.emplace_back(kNone, number);
   }
-  accesses_.push_back(*one);
   return true;
 }
 
@@ -123,26 +134,38 @@ Finding Register::wrong(std::string why, std::vector<std::uint32_t> witness,
   return finding;
 }
 
-/// Calls go to the value that they found.
-std::optional<Finding> Register::attach() {
-  for (const Access& one : accesses_) {
-    if (!one.found || one.left) continue;
-    const auto found = number_.find(*one.found);
+/// Readers go to the value that they found.
+std::optional<Finding> Register::attach_readers() {
+  for (auto& [cluster, operation] : readers_) {
+    const auto found = number_.find(*access(operation).found);
     if (found == number_.end())
-      return wrong("a value was read that nobody wrote: " + name(one.operation), {one.operation});
-    clusters_[found->second].readers.push_back(one);
+      return wrong("a value was read that nobody wrote: " + name(operation), {operation});
+    cluster = found->second;
+    ++clusters_[cluster].readers;
   }
+  std::sort(readers_.begin(), readers_.end());
+  std::uint32_t first = 0;
+  for (Cluster& cluster : clusters_) {
+    cluster.first = first;
+    first += cluster.readers;
+  }
+  return std::nullopt;
+}
+
+std::optional<Finding> Register::attach() {
+  if (auto finding = attach_readers()) return finding;
   drop_what_nobody_saw();
-  for (std::size_t i = 0; i < clusters_.size(); ++i) {
-    if (!clusters_[i].writer || !clusters_[i].writer->found) continue;
-    const Access& swap = *clusters_[i].writer;
+  for (std::uint32_t i = 0; i < clusters_.size(); ++i) {
+    if (clusters_[i].writer == kNone) continue;
+    const Access swap = access(clusters_[i].writer);
+    if (!swap.found) continue;
     const auto found = number_.find(*swap.found);
     if (found == number_.end())
       return wrong("a swap found a value that nobody wrote: " + name(swap.operation),
                    {swap.operation});
     Cluster& from = clusters_[found->second];
-    if (from.next) {
-      const std::uint32_t other = clusters_[*from.next].writer->operation;
+    if (from.next != kNone) {
+      const std::uint32_t other = clusters_[from.next].writer;
       return wrong("the value " + value_name(*swap.found) +
                        " was swapped for another one twice, though it was written once",
                    {other, swap.operation}, {name(other), name(swap.operation)});
@@ -155,35 +178,36 @@ std::optional<Finding> Register::attach() {
 
 /// A write without an end whose value nobody saw may be taken as one that never happened.
 void Register::drop_what_nobody_saw() {
-  std::vector<std::size_t> swaps_of(clusters_.size(), 0);
+  std::vector<std::uint32_t> swaps_of(clusters_.size(), 0);
   const auto from = [&](const Cluster& cluster) {
-    if (!cluster.writer || !cluster.writer->found) return clusters_.size();
-    const auto found = number_.find(*cluster.writer->found);
-    return found == number_.end() ? clusters_.size() : found->second;
+    if (cluster.writer == kNone) return kNone;
+    const Access writer = access(cluster.writer);
+    const auto found = writer.found ? number_.find(*writer.found) : number_.end();
+    return found == number_.end() ? kNone : found->second;
   };
   for (const Cluster& cluster : clusters_)
-    if (from(cluster) < clusters_.size()) ++swaps_of[from(cluster)];
-  std::vector<std::size_t> unseen;
-  const auto look = [&](std::size_t i) {
+    if (const std::uint32_t before = from(cluster); before != kNone) ++swaps_of[before];
+  std::vector<std::uint32_t> unseen;
+  const auto look = [&](std::uint32_t i) {
     const Cluster& cluster = clusters_[i];
-    if (cluster.writer && cluster.writer->returned == kEver && cluster.readers.empty() &&
-        swaps_of[i] == 0)
+    if (cluster.writer != kNone && cluster.readers == 0 && swaps_of[i] == 0 &&
+        access(cluster.writer).returned == kEver)
       unseen.push_back(i);
   };
-  for (std::size_t i = 1; i < clusters_.size(); ++i) look(i);
+  for (std::uint32_t i = 1; i < clusters_.size(); ++i) look(i);
   while (!unseen.empty()) {
-    const std::size_t i = unseen.back();
+    const std::uint32_t i = unseen.back();
     unseen.pop_back();
-    const std::size_t before = from(clusters_[i]);
-    clusters_[i].writer.reset();
-    if (before == clusters_.size()) continue;
+    const std::uint32_t before = from(clusters_[i]);
+    clusters_[i].writer = kNone;
+    if (before == kNone) continue;
     --swaps_of[before];
     look(before);
   }
 }
 
 /// Along a chain of swaps each call must be able to come after those of the values before.
-std::optional<Finding> Register::walk(std::size_t first) {
+std::optional<Finding> Register::walk(std::uint32_t first) {
   Block block;
   block.cluster = first;
   const auto cover = [&](const Access& one) {
@@ -199,15 +223,17 @@ std::optional<Finding> Register::walk(std::size_t first) {
                  {one.operation, latest->operation},
                  {name(one.operation), name(latest->operation)});
   };
-  for (std::optional<std::size_t> at = first; at; at = clusters_[*at].next) {
-    const Cluster& cluster = clusters_[*at];
-    if (cluster.writer) {
-      if (auto finding = follows(*cluster.writer)) return finding;
-      cover(*cluster.writer);
-      if (!latest || cluster.writer->invoked > latest->invoked) latest = *cluster.writer;
+  for (std::uint32_t at = first; at != kNone; at = clusters_[at].next) {
+    const Cluster& cluster = clusters_[at];
+    if (cluster.writer != kNone) {
+      const Access writer = access(cluster.writer);
+      if (auto finding = follows(writer)) return finding;
+      cover(writer);
+      if (!latest || writer.invoked > latest->invoked) latest = writer;
     }
     std::optional<Access> latest_here = latest;
-    for (const Access& reader : cluster.readers) {
+    for (std::uint32_t i = 0; i < cluster.readers; ++i) {
+      const Access reader = access(readers_[cluster.first + i].second);
       if (auto finding = follows(reader)) return finding;
       cover(reader);
       if (!latest_here || reader.invoked > latest_here->invoked) latest_here = reader;
@@ -264,21 +290,21 @@ std::optional<Finding> Register::compare_blocks() {
 
 std::optional<Finding> Register::contradiction() {
   if (auto finding = attach()) return finding;
-  for (std::size_t i = 0; i < clusters_.size(); ++i) {
+  for (std::uint32_t i = 0; i < clusters_.size(); ++i) {
     const Cluster& cluster = clusters_[i];
-    if (i > 0 && (!cluster.writer || cluster.previous)) continue;
+    if (i > 0 && (cluster.writer == kNone || cluster.previous != kNone)) continue;
     if (auto finding = walk(i)) return finding;
   }
   // Swaps in a ring have no first one.
   std::size_t walked = 0, all = 0;
   for (const Block& block : blocks_)
-    for (std::optional<std::size_t> at = block.cluster; at; at = clusters_[*at].next) ++walked;
-  for (std::size_t i = 0; i < clusters_.size(); ++i) all += i == 0 || clusters_[i].writer ? 1 : 0;
+    for (std::uint32_t at = block.cluster; at != kNone; at = clusters_[at].next) ++walked;
+  for (std::size_t i = 0; i < clusters_.size(); ++i)
+    all += i == 0 || clusters_[i].writer != kNone ? 1 : 0;
   if (walked != all) {
     for (const Cluster& cluster : clusters_)
-      if (cluster.previous && cluster.next)
-        return wrong("swaps made a value out of itself: " + name(cluster.writer->operation),
-                     {cluster.writer->operation});
+      if (cluster.previous != kNone && cluster.next != kNone)
+        return wrong("swaps made a value out of itself: " + name(cluster.writer), {cluster.writer});
   }
   return compare_blocks();
 }

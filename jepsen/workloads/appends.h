@@ -12,7 +12,7 @@ namespace jepsen {
 class AppendLists final : public Workload {
  public:
   AppendLists(Values& values, const WorkloadOptions& options)
-      : values_(values), keys_("append", 200'000, options) {}
+      : values_(values), keys_("append", 200'000, options, kLonger) {}
   Action next(base::Random& random, Role role) override;
   std::vector<Action> last_reads() override;
   std::optional<std::pair<Value, std::int64_t>> change(const kv::Event& event) const override;
@@ -27,6 +27,8 @@ class AppendLists final : public Workload {
   };
 
  private:
+  // Each append writes the whole list anew: what it writes in all grows with the square.
+  static constexpr std::uint32_t kLonger = 5;
   Action action_of(std::vector<Part> parts, bool stale);
   kj::Promise<client::Outcome> attempt(client::Client& client, const std::vector<Part>& parts,
                                        int tries_left);

@@ -1,5 +1,5 @@
-// Keys of a workload: so many in use at a time, each followed by another after some operations, but
-// for the first, which live as long as the run. Loop thread.
+// Keys of a workload: so many in use at a time, each followed by another after some operations; the
+// first live longer. Loop thread.
 #pragma once
 
 #include <algorithm>
@@ -18,10 +18,16 @@ class Keys {
  public:
   static constexpr std::size_t kLongLived = 2;
 
+  static constexpr std::uint32_t kForever = UINT32_MAX;
+
   /// Numbers from `first` on, so that keys of several workloads differ; named "PREFIX/NUMBER" in
-  /// the store.
-  Keys(std::string prefix, std::int64_t first, const WorkloadOptions& options)
-      : prefix_(std::move(prefix)), next_(first), limit_(options.operations_a_key) {
+  /// the store. `longer`: the first keys get so many times as many operations.
+  Keys(std::string prefix, std::int64_t first, const WorkloadOptions& options,
+       std::uint32_t longer = kForever)
+      : prefix_(std::move(prefix)),
+        next_(first),
+        limit_(options.operations_a_key),
+        longer_limit_(longer == kForever ? kForever : longer * options.operations_a_key) {
     for (std::uint32_t i = 0; i < options.keys; ++i) in_use_.push_back({next_++, 0});
     used_ = next_ - first;
     first_ = first;
@@ -32,7 +38,7 @@ class Keys {
     const std::size_t place =
         random.below(random.chance(2) ? std::min(kLongLived, in_use_.size()) : in_use_.size());
     Use& use = in_use_[place];
-    if (++use.operations > limit_ && place >= kLongLived) {
+    if (++use.operations > (place < kLongLived ? longer_limit_ : limit_)) {
       use = {next_++, 1};
       ++used_;
     }
@@ -62,7 +68,7 @@ class Keys {
   const std::string prefix_;
   std::int64_t first_ = 0, next_;
   std::int64_t used_ = 0;
-  const std::uint32_t limit_;
+  const std::uint32_t limit_, longer_limit_;
   std::vector<Use> in_use_;
 };
 
