@@ -11,6 +11,7 @@
 #include <random>
 
 #include "client/roamer.h"
+#include "jepsen/caller.h"
 
 namespace jepsen {
 
@@ -219,19 +220,11 @@ std::uint64_t Cluster::now_ms() const {
 /// Two that are not whole, of three, are more than the promises cover: who does not vote yet
 /// counts.
 std::string Cluster::unsettled() {
-  client::Options options;
-  options.endpoints = endpoints();
-  options.timeout_ms = kAskMs * options_.time_scale;
-  options.silence_ms *= options_.time_scale;
-  const auto client = client::Client::make(loop_, options).value();
-  auto outcome = std::make_shared<client::Outcome>();
-  outcome->status = {Code::kTimeout, "no answer"};
-  (void)loop_.wait(
-      client->members().then([outcome](client::Outcome&& told) { *outcome = std::move(told); }),
-      2 * options.timeout_ms);
-  if (!outcome->status.is_ok()) return "members: " + outcome->status.detail();
+  Caller caller(*this, kAskMs);
+  const auto outcome = caller.wait(caller.client().members());
+  if (!outcome.status.is_ok()) return "members: " + outcome.status.detail();
   std::size_t voters = 0;
-  for (const client::Member& member : outcome->members) {
+  for (const client::Member& member : outcome.members) {
     if (member.outgoing) return "the membership is changing";
     if (!member.voter) return member.name + " does not vote yet";
     ++voters;

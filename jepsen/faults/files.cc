@@ -5,7 +5,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "jepsen/faults/caller.h"
+#include "jepsen/caller.h"
 #include "jepsen/faults/faults.h"
 
 namespace jepsen {

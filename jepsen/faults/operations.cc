@@ -1,7 +1,7 @@
 // By what an operator does. Loop thread.
 #include <filesystem>
 
-#include "jepsen/faults/caller.h"
+#include "jepsen/caller.h"
 #include "jepsen/faults/faults.h"
 
 namespace jepsen {

@@ -455,6 +455,27 @@ void Cluster::run(std::uint32_t ticks) {
   }
 }
 
+void Cluster::heal_and_tell(std::uint64_t id) {
+  heal();
+  for (const auto& [other, node] : nodes_) {
+    if (other == id) continue;
+    step(other, LinkUp{MemberId(id)});
+    step(id, LinkUp{MemberId(other)});
+  }
+}
+
+void Cluster::creep(int i) {
+  deliver();
+  for (const auto& [id, node] : nodes_) {
+    if (node.core == nullptr) continue;
+    if (i % 10 == 0) tick(id);
+    persist(id);
+    apply(id);
+    serve_loads(id);
+    serve_snapshots(id);
+  }
+}
+
 std::uint64_t Cluster::elect() {
   for (int i = 0; i < 600; ++i) {
     run(1);

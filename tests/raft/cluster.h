@@ -94,6 +94,8 @@ class Cluster {
   void cut(std::uint64_t from, std::uint64_t to) { cut_links_.insert({from, to}); }
   void isolate(std::uint64_t id);
   void heal() { cut_links_.clear(); }
+  /// That, and both ends of each link of that member are told.
+  void heal_and_tell(std::uint64_t id);
 
   /// A member that nobody knows yet and that knows nobody: it waits to be added.
   void join(std::uint64_t id);
@@ -114,6 +116,8 @@ class Cluster {
   void settle();
   /// That, after each of `ticks` ticks of every node.
   void run(std::uint32_t ticks);
+  /// The `i`th of many small steps: one delivery, and all that is asked of disks; a tick in ten.
+  void creep(int i);
   /// Runs until someone leads and has an entry of its term committed. Fails the test otherwise.
   std::uint64_t elect();
   /// The leader of the highest term; 0 if there is none.

@@ -24,13 +24,7 @@ class Snapshot : public ::testing::Test {
     cluster_.cut_log(other_, all.previous());
     installed_ = all;
   }
-  void heal() {
-    cluster_.heal();
-    for (const std::uint64_t id : {leader_, other_}) {
-      cluster_.step(id, LinkUp{MemberId(behind_)});
-      cluster_.step(behind_, LinkUp{MemberId(id)});
-    }
-  }
+  void heal() { cluster_.heal_and_tell(behind_); }
   bool caught_up() { return cluster_.status(behind_).applied == cluster_.status(leader_).last; }
   /// The chunks to the member that is behind in the network, newest last.
   std::vector<Message> chunks() {
@@ -46,14 +40,7 @@ class Snapshot : public ::testing::Test {
       for (const Message& message : chunks()) {
         if (std::get<InstallSnapshot>(message.body).chunk == chunk) return message;
       }
-      cluster_.deliver();
-      for (std::uint64_t id = 1; id <= 3; ++id) {
-        if (cluster_.node(id).core == nullptr) continue;
-        if (i % 10 == 0) cluster_.tick(id);
-        cluster_.persist(id);
-        cluster_.apply(id);
-        cluster_.serve_snapshots(id);
-      }
+      cluster_.creep(i);
     }
     ADD_FAILURE() << "chunk " << chunk << " is never sent";
     return Message();

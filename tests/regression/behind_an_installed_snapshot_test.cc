@@ -32,16 +32,11 @@ class BehindAnInstalledSnapshot : public ::testing::Test {
     write(10);
     cluster_.run(10);
     cut();
-    cluster_.heal();
-    for (std::uint64_t id = 1; id <= 3; ++id) {
-      if (id == behind_) continue;
-      cluster_.step(id, LinkUp{MemberId(behind_)});
-      cluster_.step(behind_, LinkUp{MemberId(id)});
-    }
-    for (int i = 0; i < 2000 && snapshots() == 0; ++i) move(i);
+    cluster_.heal_and_tell(behind_);
+    for (int i = 0; i < 2000 && snapshots() == 0; ++i) cluster_.creep(i);
     write(20);
     for (int i = 0; i < 2000 && !cluster_.has_traced(leader_, TraceKind::kSnapshotSent); ++i)
-      move(i);
+      cluster_.creep(i);
     ASSERT_TRUE(cluster_.has_traced(leader_, TraceKind::kSnapshotSent));
   }
   void write(int count) {
@@ -54,16 +49,6 @@ class BehindAnInstalledSnapshot : public ::testing::Test {
       const CoreStatus status = cluster_.status(id);
       const Index through = std::min(status.cut_limit, status.commit.previous());
       if (through >= status.first) cluster_.cut_log(id, through);
-    }
-  }
-  void move(int i) {
-    cluster_.deliver();
-    for (std::uint64_t id = 1; id <= 3; ++id) {
-      if (i % 10 == 0) cluster_.tick(id);
-      cluster_.persist(id);
-      cluster_.apply(id);
-      cluster_.serve_loads(id);
-      cluster_.serve_snapshots(id);
     }
   }
   long snapshots() {
@@ -82,7 +67,7 @@ TEST_F(BehindAnInstalledSnapshot, TheMemberGetsWhatCameSinceAndNoOther) {
   ASSERT_LT(behind_last() + 10, cluster_.status(leader_).last) << "there is something to lose";
   for (int i = 0; i < 3000 && behind_last() < cluster_.status(leader_).last; ++i) {
     cut();
-    move(i);
+    cluster_.creep(i);
   }
   EXPECT_EQ(behind_last(), cluster_.status(leader_).last);
   EXPECT_EQ(snapshots(), 1);

@@ -21,12 +21,7 @@ class LateChunkAnswer : public ::testing::Test {
     for (const std::uint64_t id : {leader_, behind_ % 3 + 1}) {
       cluster_.cut_log(id, cluster_.status(leader_).commit.previous());
     }
-    cluster_.heal();
-    for (std::uint64_t id = 1; id <= 3; ++id) {
-      if (id == behind_) continue;
-      cluster_.step(id, LinkUp{MemberId(behind_)});
-      cluster_.step(behind_, LinkUp{MemberId(id)});
-    }
+    cluster_.heal_and_tell(behind_);
   }
   /// Runs until an answer that waits for `chunk` is in the network; a copy of it.
   Message run_to_answer(std::uint64_t chunk) {
@@ -35,13 +30,7 @@ class LateChunkAnswer : public ::testing::Test {
         const auto* answer = std::get_if<InstallSnapshotReply>(&message.body);
         if (answer != nullptr && answer->next_chunk == chunk) return message;
       }
-      cluster_.deliver();
-      for (std::uint64_t id = 1; id <= 3; ++id) {
-        if (i % 10 == 0) cluster_.tick(id);
-        cluster_.persist(id);
-        cluster_.apply(id);
-        cluster_.serve_snapshots(id);
-      }
+      cluster_.creep(i);
     }
     ADD_FAILURE() << "chunk " << chunk << " is never waited for";
     return Message();

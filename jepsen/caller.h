@@ -10,12 +10,16 @@ namespace jepsen {
 
 class Caller {
  public:
-  explicit Caller(Cluster& cluster) : cluster_(cluster) {
+  static constexpr std::uint32_t kCallMs = 10'000;
+
+  /// `call_ms`: of one call, all its attempts together, before the cluster's time scale.
+  explicit Caller(Cluster& cluster, std::uint32_t call_ms = kCallMs)
+      : cluster_(cluster), call_ms_(call_ms * cluster.time_scale()) {
     client::Options options;
     options.endpoints = cluster.endpoints();
-    options.timeout_ms = kCallMs * cluster.time_scale();
+    options.timeout_ms = call_ms_;
     options.silence_ms *= cluster.time_scale();
-    options.leaderless_ms = options.timeout_ms;
+    options.leaderless_ms = call_ms_;
     client_ = client::Client::make(cluster.loop(), options).value();
   }
   client::Client& client() { return *client_; }
@@ -24,13 +28,13 @@ class Caller {
     outcome->status = {base::Code::kTimeout, "no answer"};
     (void)cluster_.loop().wait(
         promise.then([outcome](client::Outcome&& told) { *outcome = std::move(told); }),
-        2 * kCallMs * cluster_.time_scale());
+        2 * std::uint64_t{call_ms_});
     return *outcome;
   }
 
  private:
-  static constexpr std::uint32_t kCallMs = 10'000;
   Cluster& cluster_;
+  const std::uint32_t call_ms_;
   std::unique_ptr<client::Client> client_;
 };
 
